@@ -1,0 +1,1 @@
+"""Verify Paseport access tokens without asking anyone: token grammar, keys, signatures, claims."""

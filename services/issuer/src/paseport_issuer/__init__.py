@@ -1,0 +1,1 @@
+"""The issuer: signs people in, signs their tokens, and manages users."""

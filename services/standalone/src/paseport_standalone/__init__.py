@@ -1,0 +1,1 @@
+"""Paseport in one process (embedded mode), and the ``paseport`` command line."""
