@@ -1,0 +1,87 @@
+# One entry point for people and for CI. A fresh machine needs Python 3.11+ and Node 20+; `make setup` fetches the rest.
+# Logic lives in tools/, so that this file stays a table of contents.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+PYPROJECTS := pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+FRONTEND_SOURCES := $(wildcard frontend/*.json frontend/*.js frontend/*.ts) $(shell find frontend/src frontend/static -type f 2>/dev/null)
+
+PYTHON_READY := .venv/.setup-done
+FRONTEND_READY := frontend/node_modules/.setup-done
+E2E_READY := e2e/node_modules/.setup-done
+SPA_BUILT := frontend/build/.build-done
+
+.PHONY: help setup run test lint types contracts test-unit test-http test-frontend e2e fmt openapi bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(PYTHON_READY) $(FRONTEND_READY) $(E2E_READY) $(SPA_BUILT) ## Install everything and build the app; repeats only what changed
+
+run: $(PYTHON_READY) $(SPA_BUILT) ## Serve Paseport in one process on http://localhost:8080
+	@$(BIN)/paseport run
+
+test: setup ## Run every check and test below, then print a summary
+	@MAKE="$(MAKE)" tools/run-tests.sh lint types contracts test-unit test-http test-frontend e2e
+
+lint: $(PYTHON_READY) ## Style, formatting, lock files, committed OpenAPI documents
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python tools/check_locks.py
+	$(BIN)/python tools/check_openapi.py
+
+types: $(PYTHON_READY) ## mypy in strict mode
+	$(BIN)/mypy libs/*/src services/*/src tools/*.py
+
+contracts: $(PYTHON_READY) ## Which package may import which (.importlinter)
+	$(BIN)/lint-imports --no-logo
+
+test-unit: $(PYTHON_READY) ## Domain, port contracts, adapters, use cases
+	$(BIN)/pytest libs services --ignore-glob='*/tests/http'
+
+test-http: $(PYTHON_READY) $(SPA_BUILT) ## The services over HTTP
+	$(BIN)/pytest services/*/tests/http
+
+test-frontend: $(FRONTEND_READY) ## Type check and unit tests of the app
+	cd frontend && npm run check && npm run test
+
+e2e: setup ## Journeys in a browser (Chromium)
+	@tools/run-e2e.sh
+
+fmt: $(PYTHON_READY) ## Format the code and apply safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+openapi: $(PYTHON_READY) $(FRONTEND_READY) ## Write frontend/openapi/*.json and the types generated from them
+	$(BIN)/python -m paseport_standalone.openapi frontend/openapi
+	cd frontend && npm run api:types
+
+bench: $(PYTHON_READY) ## Measure this machine against the stated budgets
+	$(BIN)/python -m bench
+
+lock: $(PYTHON_READY) ## Write the lock files again; UPGRADE=1 raises versions
+	@UPGRADE="$(UPGRADE)" tools/lock.sh
+
+clean: ## Remove everything that setup and the tests made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf frontend/node_modules frontend/build frontend/.svelte-kit e2e/node_modules e2e/test-results e2e/playwright-report
+	find libs services tools bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PYTHON_READY): requirements.lock bootstrap.lock $(PYPROJECTS) tools/setup-python.sh
+	@tools/setup-python.sh
+	@touch $@
+
+$(FRONTEND_READY): frontend/package-lock.json tools/setup-node.sh
+	@tools/setup-node.sh frontend
+	@touch $@
+
+$(E2E_READY): e2e/package-lock.json tools/setup-node.sh
+	@tools/setup-node.sh e2e
+	@touch $@
+
+$(SPA_BUILT): $(FRONTEND_READY) $(FRONTEND_SOURCES)
+	cd frontend && npm run build
+	@touch $@

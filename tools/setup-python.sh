@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Make .venv and install exactly what the lock files name, every file checked against its hash.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source tools/lib.sh
+
+install_hint() {
+    if command -v brew >/dev/null; then echo "brew install python@3.13"
+    elif command -v apt-get >/dev/null; then echo "sudo apt-get install -y python3 python3-venv"
+    elif command -v dnf >/dev/null; then echo "sudo dnf install -y python3.12"
+    else echo "see https://www.python.org/downloads/"
+    fi
+}
+
+is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+# PYTHON names the interpreter; without it the newest known name that is new enough wins over an old `python3`.
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+        if command -v "$candidate" >/dev/null && is_new_enough "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    local found
+    found=$("${PYTHON:-python3}" --version 2>/dev/null || echo "none")
+    die "Paseport needs Python 3.11 or newer (found: ${found}). Install it: $(install_hint)  (or name one: make setup PYTHON=/path/to/python)"
+}
+
+python=$(find_python)
+
+if ! is_new_enough .venv/bin/python; then
+    say "Making .venv with $("$python" --version)"
+    rm -rf .venv
+    if command -v uv >/dev/null; then
+        uv venv --quiet --python "$python" .venv
+    elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        # Debian splits these modules off; the error of `python -m venv` is longer and leaves half a folder behind.
+        die "$python cannot make virtual environments. Install the missing part: sudo apt-get install -y python3-venv"
+    else
+        "$python" -m venv .venv
+    fi
+fi
+
+if command -v uv >/dev/null; then
+    uv=uv
+else
+    uv=.venv/bin/uv
+    [ -x "$uv" ] || .venv/bin/python -m pip install --quiet --require-hashes -r bootstrap.lock
+fi
+
+say "Installing the Python packages of requirements.lock"
+export VIRTUAL_ENV="$PWD/.venv"
+# `sync` also removes what the lock no longer names, so that a forgotten dependency fails here and not at a stranger's.
+# bootstrap.lock stays in the list: uv must not remove itself, and `make lock` uses this pinned one.
+"$uv" pip sync --quiet --require-hashes requirements.lock bootstrap.lock
+editable=()
+for project in libs/*/pyproject.toml services/*/pyproject.toml; do
+    editable+=(--editable "$(dirname "$project")")
+done
+"$uv" pip install --quiet --no-deps --no-build-isolation "${editable[@]}"
