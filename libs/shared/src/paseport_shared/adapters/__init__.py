@@ -1,0 +1,1 @@
+"""The ports' adapters, one folder per technology; none imports another."""

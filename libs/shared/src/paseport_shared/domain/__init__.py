@@ -1,0 +1,1 @@
+"""What Paseport is about, in the standard library alone: models, ports and errors."""

@@ -1,0 +1,218 @@
+"""Every way Paseport refuses, as one hierarchy.
+
+An error carries a stable ``code``, a public sentence that is the same for every cause, and a ``reason`` for the log
+only. It knows no status code: one error has several faces, and the services' tables render them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+
+class AuthError(Exception):
+    """Root of the hierarchy. ``reason`` is for the log; clients only ever see ``code`` and ``public``."""
+
+    code: ClassVar[str]
+    public: ClassVar[str]
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(self.code)
+        self.reason = reason or self.code
+
+
+# --- the request itself -------------------------------------------------------------------------------------------
+
+
+class InvalidRequest(AuthError):
+    """The request cannot be understood: a missing or repeated part, a wrong type, an unknown field."""
+
+    code = "invalid_request"
+    public = "The request is malformed."
+
+
+class UnlistedHost(AuthError):
+    """The Host header names none of the hosts this installation answers for."""
+
+    code = "unlisted_host"
+    public = "This host name is not served here."
+
+
+class OriginRefused(AuthError):
+    """An unsafe cookie request without ``X-CSRF``, or from a foreign origin (design: cross-site request forgery)."""
+
+    code = "origin_refused"
+    public = "The request did not come from this application. Reload the page and try again."
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One field that was refused: its name, a stable code, and a sentence for the person who filled it in."""
+
+    field: str
+    code: str
+    message: str
+
+
+class ValidationFailed(AuthError):
+    """Well-formed but unacceptable values; ``problems`` names all of them at once."""
+
+    code = "validation_failed"
+    public = "Some values are not acceptable."
+
+    def __init__(self, problems: Sequence[FieldProblem], reason: str = "") -> None:
+        super().__init__(reason or ", ".join(f"{problem.field}: {problem.code}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+class WeakPassword(ValidationFailed):
+    """A new password that the password rule refuses."""
+
+    code = "weak_password"
+    public = "Choose another password."
+
+
+# --- who is asking ------------------------------------------------------------------------------------------------
+
+
+class AuthenticationRequired(AuthError):
+    """No credential was presented (RFC 6750 §3: a challenge without an error code)."""
+
+    code = "authentication_required"
+    public = "Sign in to continue."
+
+
+class InvalidCredentials(AuthError):
+    """Unknown user, wrong password, disabled account: one answer for all of them."""
+
+    code = "invalid_credentials"
+    public = "The user name or the password is not right."
+
+
+class InvalidAccessToken(AuthError):
+    """An access token that is not acceptable, whatever the cause (RFC 6750 §3.1 ``invalid_token``)."""
+
+    code = "invalid_token"
+    public = "The access token is not valid."
+
+
+class InvalidGrant(AuthError):
+    """A refresh token that is not acceptable, whatever the cause (RFC 6749 §5.2 ``invalid_grant``)."""
+
+    code = "invalid_grant"
+    public = "The session has ended. Sign in again."
+
+
+class InvalidResetToken(AuthError):
+    """A password reset link that is unknown, used, voided or too old."""
+
+    code = "invalid_reset_token"
+    public = "This link is no longer valid. Ask an administrator for a new one."
+
+
+class InsufficientScope(AuthError):
+    """A known caller whose token lacks a scope (RFC 6750 §3.1 ``insufficient_scope``)."""
+
+    code = "insufficient_scope"
+    public = "The access token does not cover this."
+
+    def __init__(self, required: str) -> None:
+        super().__init__(f"scope {required} required")
+        self.required = required
+
+
+class InsufficientRole(AuthError):
+    """A known caller who holds none of the roles that this needs."""
+
+    code = "insufficient_role"
+    public = "Your account is not allowed to do this."
+
+
+# --- resources ----------------------------------------------------------------------------------------------------
+
+
+class NotFound(AuthError):
+    """No such resource, or none that the caller may see."""
+
+    code = "not_found"
+    public = "There is nothing here."
+
+
+class AlreadyExists(AuthError):
+    """A value that must be unique is taken; ``field`` names it."""
+
+    code = "already_exists"
+    public = "This is taken already."
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} is taken")
+        self.field = field
+
+
+class LastAdmin(AuthError):
+    """The change would leave nobody who can administer the installation."""
+
+    code = "last_admin"
+    public = "This is the last active administrator. Make somebody else an administrator first."
+
+
+class BuiltInAccount(AuthError):
+    """The account belongs to Paseport itself and cannot be changed."""
+
+    code = "built_in_account"
+    public = "This account is built in and cannot be changed."
+
+
+class PreconditionRequired(AuthError):
+    """A write without ``If-Match`` (RFC 6585 §3)."""
+
+    code = "precondition_required"
+    public = "Send If-Match with the ETag that you read."
+
+
+class PreconditionFailed(AuthError):
+    """The resource changed since the caller read it (RFC 9110 §13.1.1)."""
+
+    code = "precondition_failed"
+    public = "Somebody changed this meanwhile. Read it again and repeat your change."
+
+
+# --- limits and outages -------------------------------------------------------------------------------------------
+
+
+class TooManyAttempts(AuthError):
+    """A limit is used up; ``retry_after`` is when the next try will be counted."""
+
+    code = "too_many_attempts"
+    public = "Too many attempts. Wait a moment and try again."
+
+    def __init__(self, retry_after: timedelta, reason: str = "") -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Unavailable(AuthError):
+    """A part that is needed does not answer. Nothing was consumed and nothing issued."""
+
+    code = "unavailable"
+    public = "The service is temporarily unavailable. Try again in a moment."
+
+    def __init__(self, reason: str = "", retry_after: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Overloaded(Unavailable):
+    """A bounded queue is full; the caller should come back."""
+
+    code = "overloaded"
+    public = "The service is busy. Try again in a moment."
+
+
+class RecordedNotInForce(Unavailable):
+    """The change is on record, but not every verifier can have heard of it yet. Repeating it is safe."""
+
+    code = "recorded_not_in_force"
+    public = "The change is recorded and will take effect as soon as all parts answer again."

@@ -1,0 +1,1 @@
+"""Frozen values the use cases speak: users, sessions, tokens, keys, revocations."""

@@ -1,0 +1,41 @@
+"""One-time links with which a person sets a new password."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from paseport_shared.domain.models import base62
+from paseport_shared.domain.models.secret import Secret
+
+LIFETIME: Final = timedelta(minutes=30)
+_TOKEN = re.compile(rf"prr_[{base62.ALPHABET}]{{43}}_[{base62.ALPHABET}]{{6}}")
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordReset:
+    """What is stored of a link: never the token, only its SHA-256 (256 random bits need no slow hash)."""
+
+    user_id: UUID
+    token_hash: bytes
+    created_at: datetime
+    expires_at: datetime
+
+
+def new_reset_token(randomness: bytes) -> Secret[str]:
+    """Return ``prr_<secret>_<crc>`` for 32 random bytes."""
+    body = f"prr_{base62.encode_bytes(randomness)}"
+    return Secret(f"{body}_{base62.crc(body)}")
+
+
+def hash_reset_token(token: Secret[str]) -> bytes | None:
+    """Return the hash under which a token is stored, or None for text that cannot be one: junk costs no I/O."""
+    text = token.reveal()
+    body, _, crc = text.rpartition("_")
+    if _TOKEN.fullmatch(text) is None or base62.crc(body) != crc:
+        return None
+    return hashlib.sha256(text.encode()).digest()

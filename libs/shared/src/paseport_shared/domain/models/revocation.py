@@ -1,0 +1,56 @@
+"""Revocations, and the feed that carries them to every verifier."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class RevocationKind(enum.Enum):
+    """What a revocation names."""
+
+    SESSION = "session"
+    FAMILY = "family"
+    USER = "user"
+    TOKEN = "jti"
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """Refuse every access token that matches, until ``expires_at`` (then none can be left alive).
+
+    ``subject`` is the ``sid``, ``fid``, ``sub``, ``jti`` or ``kid``. For USER, tokens whose ``ver`` is below
+    ``min_version`` are refused; for the other kinds ``min_version`` is None.
+    """
+
+    kind: RevocationKind
+    subject: str
+    min_version: int | None
+    recorded_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FeedPosition:
+    """Where a reader stands: ``epoch`` changes with each new primary (or start), ``seq`` grows by one a change."""
+
+    epoch: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSnapshot:
+    """All revocations in force, and the position from which increments follow."""
+
+    position: FeedPosition
+    revocations: tuple[Revocation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedChange:
+    """One increment: the position it leads to and what was revoked."""
+
+    position: FeedPosition
+    revocation: Revocation

@@ -1,0 +1,34 @@
+"""Keys that sign access tokens, one version each."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class KeyStatus(enum.Enum):
+    """Life of a key version (design §3): only ACTIVE signs; all but RETIRED and REVOKED verify."""
+
+    PUBLISHED = "published"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    RETIRED = "retired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """The public half of one key version. ``kid`` is its PASERK id ``k4.pid.…``; ``public_key`` is 32 raw bytes."""
+
+    version: int
+    kid: str
+    public_key: bytes
+    status: KeyStatus
+    not_before: datetime
+    not_after: datetime | None
+
+    @property
+    def verifies(self) -> bool:
+        """Whether tokens signed with this version may be accepted."""
+        return self.status not in (KeyStatus.RETIRED, KeyStatus.REVOKED)

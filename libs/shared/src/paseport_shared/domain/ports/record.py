@@ -1,0 +1,55 @@
+"""The record: everything that must survive."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from paseport_shared.domain.ports.audit_log import AuditLog
+from paseport_shared.domain.ports.password_reset_repository import PasswordResetRepository
+from paseport_shared.domain.ports.revocation_record import RevocationRecord
+from paseport_shared.domain.ports.user_repository import UserRepository
+
+T = TypeVar("T")
+
+
+class RecordTransaction(Protocol):
+    """What one transaction can touch."""
+
+    @property
+    def users(self) -> UserRepository:
+        """Users."""
+        ...
+
+    @property
+    def audit(self) -> AuditLog:
+        """The audit log."""
+        ...
+
+    @property
+    def revocations(self) -> RevocationRecord:
+        """Revocations."""
+        ...
+
+    @property
+    def password_resets(self) -> PasswordResetRepository:
+        """Password reset links."""
+        ...
+
+
+class Record(Protocol):
+    """The database of record."""
+
+    async def transact(self, work: Callable[[RecordTransaction], Awaitable[T]]) -> T:
+        """Run ``work`` in one serialisable transaction, commit, and return its answer.
+
+        An exception from ``work`` rolls everything back and is passed on. ``work`` must be repeatable: an adapter may
+        run it again after a deadlock or a lost connection, so it touches nothing but the transaction. Raises
+        ``Unavailable`` when the database does not answer; then nothing was committed, unless the answer to the
+        commit itself was lost.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Return when the database answers. Raises ``Unavailable``."""
+        ...

@@ -1,0 +1,1 @@
+"""What both services render alike: problems, request ids, headers, client addresses."""

@@ -1,0 +1,59 @@
+"""From an access token to the caller it stands for."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from paseport_shared.domain.errors import AuthenticationRequired, InvalidAccessToken
+from paseport_shared.domain.models.identifiers import parse_uuid
+from paseport_shared.domain.models.principal import Principal, SubjectState
+from paseport_shared.domain.ports.role_directory import RoleDirectory, SubjectSource
+from paseport_shared.domain.ports.token_verifier import TokenVerifier
+from paseport_shared.domain.revocation_list import RevocationList
+
+
+class AuthenticateBearer:
+    """Verify the token, ask whether it was revoked, look up who it is today. Any doubt refuses."""
+
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        revocations: RevocationList,
+        roles: RoleDirectory,
+        subjects: SubjectSource,
+    ) -> None:
+        self._verifier = verifier
+        self._revocations = revocations
+        self._roles = roles
+        self._subjects = subjects
+
+    async def __call__(self, token: str | None) -> Principal:
+        """Return the caller.
+
+        Raises ``AuthenticationRequired`` without a token, ``InvalidAccessToken`` whatever is wrong with it, and
+        ``Unavailable`` when a key, the revocation feed or the subject's state cannot be had.
+        """
+        if token is None:
+            raise AuthenticationRequired("no bearer token")
+        claims = await self._verifier.verify(token)
+        self._revocations.check(claims)
+        user_id = parse_uuid(claims.subject)
+        if user_id is None:
+            return Principal(claims, username="", roles=frozenset())
+
+        state = await self._state(user_id)
+        if not state.enabled:
+            raise InvalidAccessToken("subject is disabled or deleted")
+        if claims.user_version is None or claims.user_version < state.version:
+            raise InvalidAccessToken("user version is too old")
+        # A token is never worth more than its scope: without `roles` the caller holds none (design §3).
+        roles = state.roles if "roles" in claims.scope else frozenset[str]()
+        return Principal(claims, state.username, roles)
+
+    async def _state(self, user_id: UUID) -> SubjectState:
+        state = await self._roles.find(user_id)
+        if state is None and not await self._roles.is_complete():
+            state = await self._subjects.resolve(user_id)
+        if state is None:
+            raise InvalidAccessToken("subject is unknown")
+        return state
