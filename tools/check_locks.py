@@ -51,9 +51,7 @@ def main() -> int:
     for name in PYTHON_LOCKS:
         problems += [f"{name}: {text}" for text in problems_of_python_lock((ROOT / name).read_text())]
     for name in NPM_LOCKS:
-        problems += [
-            f"{name}: {text}" for text in problems_of_npm_lock(json.loads((ROOT / name).read_text()))
-        ]
+        problems += [f"{name}: {text}" for text in problems_of_npm_lock(json.loads((ROOT / name).read_text()))]
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"lock files: {len(problems)} problem(s)")

@@ -1,7 +1,7 @@
 """Check that the committed OpenAPI documents are what the services describe today.
 
-The app's client types are generated from them: with a stale document the app is checked against an interface that
-no longer exists.
+The app's client types are generated from them: with a stale document the app would be checked against an
+interface that no longer exists.
 """
 
 import json

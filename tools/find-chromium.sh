@@ -28,10 +28,10 @@ if command -v apt-get >/dev/null; then
         DEBIAN_FRONTEND=noninteractive sh -c "$command" >&2
         find_on_path && exit
     fi
-    hint="sudo sh -c '$command'"
+    hint="install it with: sudo sh -c '$command'"
 elif command -v brew >/dev/null; then
-    hint="brew install --cask chromium"
+    hint="install it with: brew install --cask chromium"
 else
     hint="install the chromium package of your system, or name a browser: CHROMIUM=/path/to/chromium"
 fi
-die "the browser tests need Chromium. Install it: $hint  (ALLOW_MISSING_SERVICES=1 leaves these tests out)"
+die "the browser tests need Chromium; $hint  (ALLOW_MISSING_SERVICES=1 leaves these tests out)"

@@ -1,9 +1,12 @@
 # Sourced by the scripts beside it: words for people, and the one rule about leaving tests out.
 
-say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
+# Colour only for a terminal: logs keep the words.
+say() {
+    if [ -t 1 ]; then printf '\033[1m==> %s\033[0m\n' "$*"; else printf '==> %s\n' "$*"; fi
+}
 
 die() {
-    printf '\033[31merror:\033[0m %s\n' "$*" >&2
+    if [ -t 2 ]; then printf '\033[31merror:\033[0m %s\n' "$*" >&2; else printf 'error: %s\n' "$*" >&2; fi
     exit 1
 }
 

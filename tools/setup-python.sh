@@ -31,15 +31,15 @@ find_python() {
 python=$(find_python)
 
 if ! is_new_enough .venv/bin/python; then
-    say "Making .venv with $("$python" --version)"
-    rm -rf .venv
     if command -v uv >/dev/null; then
-        uv venv --quiet --python "$python" .venv
+        say "Making .venv with $("$python" --version)"
+        uv venv --quiet --clear --python "$python" .venv
     elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         # Debian splits these modules off; the error of `python -m venv` is longer and leaves half a folder behind.
         die "$python cannot make virtual environments. Install the missing part: sudo apt-get install -y python3-venv"
     else
-        "$python" -m venv .venv
+        say "Making .venv with $("$python" --version)"
+        "$python" -m venv --clear .venv
     fi
 fi
 

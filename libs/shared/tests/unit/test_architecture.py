@@ -1,0 +1,118 @@
+"""The import contracts of .importlinter hold, and each of them fails when somebody breaks it.
+
+Every case works on a copy of the packages: one forbidden import is added in a module of its own, the linter must then
+name exactly the rule that forbids it.
+"""
+
+import configparser
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+CONFIGURATION = ".importlinter"
+CONTRACT_SECTION = "importlinter:contract:"
+
+
+def contract_names() -> dict[str, str]:
+    """Contract id → the sentence that names it."""
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / CONFIGURATION)
+    return {
+        section.removeprefix(CONTRACT_SECTION): parser[section]["name"]
+        for section in parser.sections()
+        if section.startswith(CONTRACT_SECTION)
+    }
+
+
+# Contract id, the package that receives a new module, what that module imports.
+INTRUSIONS = [
+    ("packages", "paseport_shared", "import paseport_issuer.app"),
+    ("packages", "paseport_issuer", "import paseport_api.app"),
+    ("packages", "paseport_api", "import paseport_issuer.app"),
+    ("packages", "paseport_api", "import paseport_standalone"),
+    ("packages", "paseport", "import paseport_shared"),
+    ("verifier", "paseport", "import litestar"),
+    ("domain", "paseport_shared/domain", "import msgspec"),
+    ("domain", "paseport_shared/domain/ports", "import paseport"),
+    ("domain", "paseport_shared/domain/models", "import paseport_shared.adapters.memory"),
+    ("domain", "paseport_shared/domain", "import a_package_nobody_has_heard_of"),
+    ("use-cases", "paseport_shared/use_cases", "import msgspec"),
+    ("use-cases", "paseport_issuer/use_cases", "import paseport_shared.adapters.sql"),
+    ("use-cases", "paseport_issuer/use_cases", "import paseport_issuer.handlers"),
+    ("use-cases", "paseport_api/use_cases", "import litestar"),
+    ("handlers", "paseport_issuer/handlers", "import paseport_shared.adapters.memory"),
+    ("handlers", "paseport_issuer/handlers", "import sqlalchemy"),
+    ("handlers", "paseport_api/handlers", "import paseport"),
+    ("shared-http", "paseport_shared/http", "import paseport_shared.adapters.paseto"),
+    ("shared-http", "paseport_shared/http", "import sqlalchemy"),
+    ("adapters", "paseport_shared/adapters/sql", "import paseport_shared.use_cases"),
+    ("adapters", "paseport_shared/adapters/memory", "import paseport_shared.http"),
+    ("adapters", "paseport_shared/adapters/bcrypt", "import litestar"),
+    ("adapters-apart", "paseport_shared/adapters/memory", "import paseport_shared.adapters.sql"),
+    ("adapters-apart", "paseport_shared/adapters/paseto", "import paseport_shared.adapters.keyfile"),
+    ("wiring", "paseport_issuer/handlers", "import paseport_issuer.wiring"),
+    ("wiring", "paseport_issuer", "import paseport_issuer.app"),
+    ("wiring", "paseport_api", "import paseport_api.wiring"),
+]
+
+
+@pytest.fixture(scope="module")
+def copied_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages, the contracts and the contract type, free to be damaged."""
+    folder = tmp_path_factory.mktemp("architecture")
+    for source in (*ROOT.glob("libs/*/src/*"), *ROOT.glob("services/*/src/*")):
+        if (source / "__init__.py").exists():
+            shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__", "static"))
+    (folder / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "import_contracts.py", folder / "tools")
+    shutil.copy(ROOT / CONFIGURATION, folder)
+    return folder
+
+
+def broken_contracts(folder: Path) -> set[str]:
+    """Run the linter there and return the names of the contracts that it reports as broken."""
+    run = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-logo", "--cache-dir", folder / ".cache"],
+        cwd=folder,
+        # The linter puts its working folder first on the path, so the copies win over the installed packages.
+        env={**os.environ, "COLUMNS": "500", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    names = set(contract_names().values())
+    verdicts = dict(line.rsplit(" ", 1) for line in run.stdout.splitlines() if line.endswith((" KEPT", " BROKEN")))
+    assert set(verdicts) == names, run.stdout + run.stderr
+    broken = {name for name, verdict in verdicts.items() if verdict == "BROKEN"}
+    assert (run.returncode == 0) == (not broken), run.stdout + run.stderr
+    return broken
+
+
+def test_every_contract_holds_for_the_code_as_it_is(copied_packages: Path) -> None:
+    assert broken_contracts(copied_packages) == set()
+
+
+def test_every_contract_has_a_case_that_breaks_it() -> None:
+    assert {contract for contract, _, _ in INTRUSIONS} == set(contract_names())
+
+
+@pytest.mark.parametrize(("contract", "package", "statement"), INTRUSIONS)
+def test_a_forbidden_import_breaks_its_contract(
+    copied_packages: Path, contract: str, package: str, statement: str
+) -> None:
+    intruder = copied_packages / package / "intruder.py"
+    assert intruder.parent.is_dir(), f"the case names a package that does not exist: {package}"
+
+    intruder.write_text(f"{statement}\n")
+    try:
+        broken = broken_contracts(copied_packages)
+    finally:
+        intruder.unlink()
+
+    assert contract_names()[contract] in broken
