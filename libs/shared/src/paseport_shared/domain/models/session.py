@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from paseport_shared.domain.models import base62
+from paseport_shared.domain.models.secret import Secret
+
+_COOKIE = re.compile(
+    rf"pss_(?P<id>[{base62.ALPHABET}]{{22}})_(?P<secret>[{base62.ALPHABET}]{{22}})_(?P<crc>[{base62.ALPHABET}]{{6}})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +27,15 @@ class SessionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One sign-in of one browser or device. ``id`` is a credential (128 random bits): it never appears in a log.
+    """One sign-in of one browser or device.
 
+    ``id`` is the ``sid`` that access tokens carry, so resource servers see it; the browser's cookie also holds a
+    secret of which only the SHA-256 is kept. Whoever sees a token, or the store, cannot take over the session.
     ``address`` and ``user_agent`` are shown to its owner only.
     """
 
     id: str
+    secret_hash: bytes = field(repr=False)
     user_id: UUID
     created_at: datetime
     auth_time: datetime
@@ -35,3 +48,29 @@ class Session:
     def is_live(self, now: datetime, policy: SessionPolicy) -> bool:
         """Say whether the session may still be used: neither idle too long nor past its absolute end."""
         return now < self.expires_at and now - self.last_seen_at < policy.idle
+
+    def is_held_by(self, cookie: SessionCookie) -> bool:
+        """Say in constant time whether the cookie belongs to this session."""
+        return cookie.session_id == self.id and hmac.compare_digest(cookie.secret_hash, self.secret_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCookie:
+    """A session cookie that passed its grammar: ``pss_<sid>_<secret>_<crc>``."""
+
+    session_id: str
+    secret_hash: bytes = field(repr=False)
+
+
+def new_session_cookie(session_id: str, randomness: bytes) -> Secret[str]:
+    """Return the cookie for a new session; ``randomness`` is 16 bytes."""
+    body = f"pss_{session_id}_{base62.encode_bytes(randomness)}"
+    return Secret(f"{body}_{base62.crc(body)}")
+
+
+def parse_session_cookie(cookie: Secret[str]) -> SessionCookie | None:
+    """Return what the cookie names, or None for text that cannot be one. Junk fails without I/O."""
+    match = _COOKIE.fullmatch(cookie.reveal())
+    if match is None or base62.crc(match.string[: -(base62.WIDTH_CRC32 + 1)]) != match["crc"]:
+        return None
+    return SessionCookie(match["id"], hashlib.sha256(match["secret"].encode()).digest())

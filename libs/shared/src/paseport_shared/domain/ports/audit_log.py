@@ -12,7 +12,7 @@ class AuditLog(Protocol):
     """Append-only, inside a record transaction: an act that cannot be audited does not happen (AD-13)."""
 
     async def append(self, event: AuditEvent) -> None:
-        """Write one event."""
+        """Write one event; an event whose id is on record already is not written again."""
         ...
 
     async def latest(self, limit: int, before: UUID | None = None) -> tuple[AuditEvent, ...]:
