@@ -1,4 +1,4 @@
-# One entry point for people and for CI. A fresh machine needs Python 3.11+ and Node 20+; `make setup` fetches the rest.
+# One entry point for people and for CI. A fresh machine needs Python 3.11+ and Node 20.19+; `make setup` fetches the rest.
 # Logic lives in tools/, so that this file stays a table of contents.
 
 .DEFAULT_GOAL := help

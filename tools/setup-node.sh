@@ -13,12 +13,18 @@ install_hint() {
     fi
 }
 
+# The versions that the build tools support (`engines` of vite): 20.19 and later of 20, then 22.12 and later.
+is_supported() {
+    local major minor rest
+    IFS=. read -r major minor rest <<<"${1#v}"
+    [ "$major" = 20 ] && [ "$minor" -ge 19 ] && return
+    [ "$major" = 22 ] && [ "$minor" -ge 12 ] && return
+    [ "$major" -gt 22 ]
+}
+
 found=$(node --version 2>/dev/null || echo none)
-major=${found#v}
-major=${major%%.*}
-if ! [ "$major" -ge 20 ] 2>/dev/null; then
-    die "Paseport needs Node 20 or newer (found: ${found}). Install it: $(install_hint)"
-fi
+is_supported "$found" 2>/dev/null ||
+    die "Paseport needs Node 20.19 or newer (22.12 or newer of 22; found: ${found}). Install it: $(install_hint)"
 command -v npm >/dev/null || die "Node ${found} came without npm. Install it: $(install_hint)"
 
 say "Installing the npm packages of $1"
