@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from paseport_shared.domain.errors import AuthenticationRequired, InvalidAccessToken
 from paseport_shared.domain.models.identifiers import parse_uuid
-from paseport_shared.domain.models.principal import Principal, SubjectState
+from paseport_shared.domain.models.principal import Principal
 from paseport_shared.domain.ports.role_directory import RoleDirectory, SubjectSource
 from paseport_shared.domain.ports.token_verifier import TokenVerifier
 from paseport_shared.domain.revocation_list import RevocationList
+from paseport_shared.use_cases.find_subject import FindSubject
 
 
 class AuthenticateBearer:
@@ -24,8 +23,7 @@ class AuthenticateBearer:
     ) -> None:
         self._verifier = verifier
         self._revocations = revocations
-        self._roles = roles
-        self._subjects = subjects
+        self._find_subject = FindSubject(roles, subjects)
 
     async def __call__(self, token: str | None) -> Principal:
         """Return the caller.
@@ -41,7 +39,9 @@ class AuthenticateBearer:
         if user_id is None:
             return Principal(claims, username="", roles=frozenset())
 
-        state = await self._state(user_id)
+        state = await self._find_subject(user_id)
+        if state is None:
+            raise InvalidAccessToken("subject is unknown")
         if not state.enabled:
             raise InvalidAccessToken("subject is disabled or deleted")
         if claims.user_version is None or claims.user_version < state.version:
@@ -49,11 +49,3 @@ class AuthenticateBearer:
         # A token is never worth more than its scope: without `roles` the caller holds none (design §3).
         roles = state.roles if "roles" in claims.scope else frozenset[str]()
         return Principal(claims, state.username, roles)
-
-    async def _state(self, user_id: UUID) -> SubjectState:
-        state = await self._roles.find(user_id)
-        if state is None and not await self._roles.is_complete():
-            state = await self._subjects.resolve(user_id)
-        if state is None:
-            raise InvalidAccessToken("subject is unknown")
-        return state

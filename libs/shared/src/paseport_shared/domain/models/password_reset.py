@@ -26,10 +26,11 @@ class PasswordReset:
     expires_at: datetime
 
 
-def new_reset_token(randomness: bytes) -> Secret[str]:
-    """Return ``prr_<secret>_<crc>`` for 32 random bytes."""
+def new_reset_token(randomness: bytes) -> tuple[Secret[str], bytes]:
+    """Return the token ``prr_<secret>_<crc>`` for 32 random bytes, and the hash under which it is stored."""
     body = f"prr_{base62.encode_bytes(randomness)}"
-    return Secret(f"{body}_{base62.crc(body)}")
+    token = f"{body}_{base62.crc(body)}"
+    return Secret(token), _hash(token)
 
 
 def hash_reset_token(token: Secret[str]) -> bytes | None:
@@ -38,4 +39,8 @@ def hash_reset_token(token: Secret[str]) -> bytes | None:
     body, _, crc = text.rpartition("_")
     if _TOKEN.fullmatch(text) is None or base62.crc(body) != crc:
         return None
-    return hashlib.sha256(text.encode()).digest()
+    return _hash(text)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -62,10 +62,11 @@ class SessionCookie:
     secret_hash: bytes = field(repr=False)
 
 
-def new_session_cookie(session_id: str, randomness: bytes) -> Secret[str]:
-    """Return the cookie for a new session; ``randomness`` is 16 bytes."""
-    body = f"pss_{session_id}_{base62.encode_bytes(randomness)}"
-    return Secret(f"{body}_{base62.crc(body)}")
+def new_session_cookie(session_id: str, randomness: bytes) -> tuple[Secret[str], bytes]:
+    """Return the cookie for a new session and the hash to store of its secret; ``randomness`` is 16 bytes."""
+    secret = base62.encode_bytes(randomness)
+    body = f"pss_{session_id}_{secret}"
+    return Secret(f"{body}_{base62.crc(body)}"), _hash(secret)
 
 
 def parse_session_cookie(cookie: Secret[str]) -> SessionCookie | None:
@@ -73,4 +74,8 @@ def parse_session_cookie(cookie: Secret[str]) -> SessionCookie | None:
     match = _COOKIE.fullmatch(cookie.reveal())
     if match is None or base62.crc(match.string[: -(base62.WIDTH_CRC32 + 1)]) != match["crc"]:
         return None
-    return SessionCookie(match["id"], hashlib.sha256(match["secret"].encode()).digest())
+    return SessionCookie(match["id"], _hash(match["secret"]))
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

@@ -15,6 +15,10 @@ class PasswordResetRepository(Protocol):
         """Store a link; an earlier one of the same user is void from now on."""
         ...
 
+    async def find(self, token_hash: bytes, now: datetime) -> PasswordReset | None:
+        """Return the link while it is not expired, else None; it stays usable."""
+        ...
+
     async def consume(self, token_hash: bytes, now: datetime) -> PasswordReset | None:
         """Take the link out and return it while it is not expired, else None. Of concurrent callers one gets it."""
         ...

@@ -1,0 +1,75 @@
+"""Signing out: here, or everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.refresh_token import RefreshTokenKey, parse_refresh_token
+from paseport_shared.domain.models.secret import Secret
+from paseport_shared.domain.models.session import Session, parse_session_cookie
+from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
+from paseport_shared.domain.ports.session_store import SessionStore
+
+from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.revoke_access import RevokeAccess
+
+
+@dataclass(frozen=True, slots=True)
+class EndSessionCommand:
+    """Sign-out of a browser: what its cookies hold. ``everywhere`` ends all of the user's sessions and families."""
+
+    session_cookie: Secret[str] | None
+    refresh_token: Secret[str] | None
+    everywhere: bool
+    client: Client
+    caller: Caller
+
+
+class EndSession:
+    """Idempotent: where there is no session any more there is nothing left to do."""
+
+    def __init__(
+        self,
+        *,
+        sessions: SessionStore,
+        families: RefreshTokenStore,
+        refresh_key: RefreshTokenKey,
+        revoke: RevokeAccess,
+        clock: Clock,
+    ) -> None:
+        self._sessions = sessions
+        self._families = families
+        self._refresh_key = refresh_key
+        self._revoke = revoke
+        self._clock = clock
+
+    async def __call__(self, command: EndSessionCommand) -> None:
+        """End the session. Raises ``Unavailable``: then sign-out is not done and the cookies stay for another try."""
+        session = await self._by_cookie(command) or await self._by_refresh_token(command)
+        if session is None:
+            return
+        actor = command.caller.acting_as(str(session.user_id), command.client.client_id)
+        if command.everywhere:
+            await self._revoke.everything_of(session.user_id, actor)
+        else:
+            await self._revoke.session(session, actor)
+
+    async def _by_cookie(self, command: EndSessionCommand) -> Session | None:
+        cookie = parse_session_cookie(command.session_cookie) if command.session_cookie else None
+        if cookie is None:
+            return None
+        session = await self._sessions.find(cookie.session_id, self._clock.now())
+        return session if session is not None and session.is_held_by(cookie) else None
+
+    async def _by_refresh_token(self, command: EndSessionCommand) -> Session | None:
+        """Find the session through a genuine token of any generation: a browser may have lost the other cookie."""
+        presented = parse_refresh_token(command.refresh_token) if command.refresh_token else None
+        if presented is None:
+            return None
+        now = self._clock.now()
+        family = await self._families.find_family(presented.family_id, now)
+        if family is None or family.session_id is None or not self._refresh_key.fits(presented, family):
+            return None
+        return await self._sessions.find(family.session_id, now)

@@ -1,0 +1,47 @@
+"""How often somebody may try to sign in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from paseport_shared.domain.models.identifiers import canonical
+from paseport_shared.domain.ports.attempt_limiter import Attempt, AttemptLimiter, Limit
+from paseport_shared.domain.ports.clock import Clock
+
+WINDOW: Final = timedelta(minutes=15)
+ATTEMPTS_PER_ACCOUNT: Final = 10
+
+
+class LimitAttempts:
+    """Counts tries per address and per account. Both methods raise ``TooManyAttempts`` and ``Unavailable``."""
+
+    def __init__(self, limiter: AttemptLimiter, clock: Clock, *, attempts_per_address: int) -> None:
+        self._limiter = limiter
+        self._clock = clock
+        self._per_address = Limit(attempts_per_address, WINDOW)
+        self._per_account = Limit(ATTEMPTS_PER_ACCOUNT, WINDOW)
+
+    async def from_address(self, address: str | None) -> None:
+        """Count a try from this address, before anything of the request is read (LG-03, LG-17).
+
+        Success forgives nothing here: an attacker with one account of their own could reset it at will.
+        """
+        await self._limiter.take(
+            [Attempt(f"login:address:{address or 'unknown'}", self._per_address)], self._clock.now()
+        )
+
+    async def on_account(self, login: str, user_id: UUID | None) -> str:
+        """Count a try on an account and return its counter's key.
+
+        The counter hangs on the user, however the account was spelled (LG-10); an unknown name has a counter of its
+        own, so that the limit tells nobody which names exist (LG-16).
+        """
+        key = f"login:account:{user_id}" if user_id is not None else f"login:name:{canonical(login)}"
+        await self._limiter.take([Attempt(key, self._per_account)], self._clock.now())
+        return key
+
+    async def forgive(self, key: str) -> None:
+        """Forget the tries on an account whose password was given rightly."""
+        await self._limiter.forgive(key)

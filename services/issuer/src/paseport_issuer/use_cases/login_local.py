@@ -1,0 +1,99 @@
+"""Signing in with a password."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paseport_shared.domain.errors import InvalidCredentials
+from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.secret import Secret
+from paseport_shared.domain.models.session import parse_session_cookie
+from paseport_shared.domain.models.user import User
+from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.password_hasher import PasswordCheck, PasswordHasher
+from paseport_shared.domain.ports.record import Record, RecordTransaction
+from paseport_shared.domain.ports.session_store import SessionStore
+
+from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.issue_tokens import IssuedTokens, IssueTokens
+from paseport_issuer.use_cases.limit_attempts import LimitAttempts
+from paseport_issuer.use_cases.revoke_access import RevokeAccess
+
+
+@dataclass(frozen=True, slots=True)
+class LoginLocalCommand:
+    """A sign-in attempt. ``replaced_session`` is the browser's session cookie of before, if it has one."""
+
+    login: str
+    password: Secret[str]
+    caller: Caller
+    replaced_session: Secret[str] | None = None
+
+
+class LoginLocal:
+    """One answer and one amount of work for unknown, disabled, passwordless and wrong (LG-01, LG-02)."""
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        record: Record,
+        hasher: PasswordHasher,
+        limits: LimitAttempts,
+        issue: IssueTokens,
+        sessions: SessionStore,
+        revoke: RevokeAccess,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._record = record
+        self._hasher = hasher
+        self._limits = limits
+        self._issue = issue
+        self._sessions = sessions
+        self._revoke = revoke
+        self._clock = clock
+
+    async def __call__(self, command: LoginLocalCommand) -> IssuedTokens:
+        """Return the tokens of a new session.
+
+        Raises ``InvalidCredentials`` whatever is wrong, ``TooManyAttempts``, ``Overloaded`` while all hashing threads
+        are busy, and ``Unavailable``.
+        """
+        user = await self._find(command.login)
+        counter = await self._limits.on_account(command.login, user.id if user else None)
+        check = await self._hasher.verify(command.password, user.password_hash if user else None)
+        if user is None or user.disabled or check is PasswordCheck.MISMATCH:
+            raise InvalidCredentials(_reason(user, check))
+
+        upgraded = None
+        if check is PasswordCheck.MATCH_OUTDATED:
+            upgraded = await self._hasher.hash(command.password)
+        issued = await self._issue(user, self._client, amr=("pwd",), caller=command.caller, upgraded_hash=upgraded)
+        await self._limits.forgive(counter)
+        await self._end_replaced(command)
+        return issued
+
+    async def _find(self, login: str) -> User | None:
+        async def find(transaction: RecordTransaction) -> User | None:
+            return await transaction.users.find_by_login(login)
+
+        return await self._record.transact(find)
+
+    async def _end_replaced(self, command: LoginLocalCommand) -> None:
+        """End the browser's earlier session: its cookie is overwritten, nobody could sign it out any more (LG-18)."""
+        cookie = parse_session_cookie(command.replaced_session) if command.replaced_session else None
+        if cookie is None:
+            return
+        session = await self._sessions.find(cookie.session_id, self._clock.now())
+        if session is not None and session.is_held_by(cookie):
+            actor = command.caller.acting_as(str(session.user_id), self._client.client_id)
+            await self._revoke.session(session, actor)
+
+
+def _reason(user: User | None, check: PasswordCheck) -> str:
+    if user is None:
+        return "unknown user"
+    if user.password_hash is None:
+        return f"user {user.id} has no password"
+    return f"wrong password for user {user.id}" if check is PasswordCheck.MISMATCH else f"user {user.id} is disabled"

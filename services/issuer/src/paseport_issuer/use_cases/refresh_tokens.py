@@ -1,0 +1,116 @@
+"""Rotating refresh tokens (RFC 9700 §4.14.2, design §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paseport_shared.domain.errors import InvalidGrant
+from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.refresh_token import (
+    PresentedToken,
+    RefreshFamily,
+    RefreshPolicy,
+    RefreshTokenKey,
+    Rotation,
+    judge,
+    parse_refresh_token,
+)
+from paseport_shared.domain.models.secret import Secret
+from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
+from paseport_shared.domain.ports.session_store import SessionStore
+from paseport_shared.use_cases.find_subject import FindSubject
+
+from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.issue_tokens import IssuedTokens, grant_of
+from paseport_issuer.use_cases.revoke_access import RevokeAccess
+from paseport_issuer.use_cases.sign_access_token import SignAccessToken
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshCommand:
+    """A refresh token presented by a client that authenticated as ``client``."""
+
+    token: Secret[str]
+    client: Client
+    caller: Caller
+
+
+class RefreshTokens:
+    """Read, check, sign, then advance: a bad token costs no signature, and an outage consumes nothing."""
+
+    def __init__(
+        self,
+        *,
+        families: RefreshTokenStore,
+        sessions: SessionStore,
+        find_subject: FindSubject,
+        sign: SignAccessToken,
+        revoke: RevokeAccess,
+        refresh_key: RefreshTokenKey,
+        policy: RefreshPolicy,
+        clock: Clock,
+    ) -> None:
+        self._families = families
+        self._sessions = sessions
+        self._find_subject = find_subject
+        self._sign = sign
+        self._revoke = revoke
+        self._refresh_key = refresh_key
+        self._policy = policy
+        self._clock = clock
+
+    async def __call__(self, command: RefreshCommand) -> IssuedTokens:
+        """Return a fresh access token and the successor of the presented refresh token.
+
+        Within the grace the predecessor gets the same successor again. Raises ``InvalidGrant`` whatever is wrong
+        (a reused token also kills its family), and ``Unavailable`` with nothing consumed.
+        """
+        presented = parse_refresh_token(command.token)
+        if presented is None:
+            raise InvalidGrant("not a refresh token")
+        family = await self._genuine_family(presented, command.client)
+        await self._check_subject(family)
+        await self._check_session(family)
+        await self._refuse_spent(family, presented, command)
+
+        access_token = await self._sign(command.client, grant_of(family))
+        advance = await self._families.advance(family.id, presented.generation, self._clock.now())
+        if advance.rotation in (Rotation.ROTATE, Rotation.REPLAY):
+            return IssuedTokens(access_token, self._refresh_key.token(family, advance.generation))
+        # Another presentation came in between; what it left decides.
+        if advance.rotation is Rotation.REUSE:
+            await self._kill(family, command)
+        raise InvalidGrant(f"{advance.rotation.value} of family {family.id}")
+
+    async def _genuine_family(self, presented: PresentedToken, client: Client) -> RefreshFamily:
+        family = await self._families.find_family(presented.family_id, self._clock.now())
+        if family is None:
+            raise InvalidGrant("unknown or expired family")
+        if not self._refresh_key.fits(presented, family):
+            raise InvalidGrant("forged refresh token")
+        if family.client_id != client.client_id:
+            # The family lives: a stranger must not be able to end somebody's session (TE-10).
+            raise InvalidGrant(f"client {client.client_id} presented a token of {family.client_id}")
+        return family
+
+    async def _check_subject(self, family: RefreshFamily) -> None:
+        state = await self._find_subject(family.user_id)
+        if state is None or not state.enabled or state.version != family.user_version:
+            raise InvalidGrant("the user was disabled, deleted or given a new password")
+
+    async def _check_session(self, family: RefreshFamily) -> None:
+        if family.session_id is not None and not await self._sessions.touch(family.session_id, self._clock.now()):
+            raise InvalidGrant("the session has ended")
+
+    async def _refuse_spent(self, family: RefreshFamily, presented: PresentedToken, command: RefreshCommand) -> None:
+        """Refuse before signing what the family read just now refuses already."""
+        rotation = judge(family, presented.generation, self._clock.now(), self._policy.grace)
+        if rotation is Rotation.REUSE:
+            await self._kill(family, command)
+        if rotation in (Rotation.REUSE, Rotation.LATE):
+            raise InvalidGrant(f"{rotation.value} of family {family.id}")
+
+    async def _kill(self, family: RefreshFamily, command: RefreshCommand) -> None:
+        actor = command.caller.acting_as(str(family.user_id), command.client.client_id)
+        await self._revoke.reused_family(family, actor)

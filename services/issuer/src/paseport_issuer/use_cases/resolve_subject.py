@@ -1,0 +1,34 @@
+"""A subject's state, straight from the record."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from paseport_shared.domain.errors import NotFound
+from paseport_shared.domain.models.principal import SubjectState
+from paseport_shared.domain.ports.record import Record, RecordTransaction
+from paseport_shared.domain.ports.role_directory import RoleDirectory
+
+from paseport_issuer.use_cases.project_user import state_of
+
+
+class ResolveSubject:
+    """Answers misses of the role directory (the port ``SubjectSource``) and repairs it on the way."""
+
+    def __init__(self, record: Record, roles: RoleDirectory) -> None:
+        self._record = record
+        self._roles = roles
+
+    async def resolve(self, user_id: UUID) -> SubjectState | None:
+        """Return the state, or None where there is no such user. Raises ``Unavailable``."""
+
+        async def find(transaction: RecordTransaction) -> SubjectState | None:
+            try:
+                return state_of(await transaction.users.get(user_id))
+            except NotFound:
+                return None
+
+        state = await self._record.transact(find)
+        if state is not None:
+            await self._roles.put(state)
+        return state
