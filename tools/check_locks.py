@@ -34,8 +34,14 @@ def problems_of_python_lock(text: str) -> Iterator[str]:
 
 
 def problems_of_npm_lock(lock: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with a package-lock: addresses, a package without integrity."""
+    """Yield what is wrong with a package-lock: addresses, a package without integrity, a forgotten platform."""
+    locked = {name.rpartition("node_modules/")[2] for name in lock["packages"]}
     for name, entry in lock["packages"].items():
+        # npm leaves out what it could not see when it wrote the lock (another platform's binary, say), and then
+        # refuses to install from it, or installs only on that platform.
+        for optional in entry.get("optionalDependencies", {}):
+            if optional not in locked:
+                yield f"{name or 'the package'} wants {optional}, which is not locked"
         if not name or entry.get("link"):
             continue
         if "resolved" in entry:
