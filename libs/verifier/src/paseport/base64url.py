@@ -14,7 +14,10 @@ def decode(text: str) -> bytes:
     The standard library skips characters outside the alphabet and ignores stray bits in the last one. Spelling the
     result again and comparing refuses all of that at once, padding included.
     """
-    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError as error:
+        raise ValueError("not canonical base64url") from error
     if encode(raw) != text:
         raise ValueError("not canonical base64url")
     return raw

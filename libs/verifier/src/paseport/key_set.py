@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -167,7 +167,6 @@ FetchKeyDocument = Callable[[], Awaitable[tuple[bytes, float]]]
 MIN_MAX_AGE_SECONDS: Final = 1.0
 MAX_MAX_AGE_SECONDS: Final = 300.0
 _REFETCH_SECONDS: Final = 10.0
-_FETCH_DEADLINE_SECONDS: Final = 2.0
 
 
 class RemoteKeySet:
@@ -182,11 +181,19 @@ class RemoteKeySet:
       key document, changes nothing: the last good one stays, and a warning is logged.
     - Before the first document has arrived every ``kid`` is unknown, and a fetch is tried at most once a second.
 
-    Belongs to one event loop. ``max-age`` is taken as 1 to 300 s.
+    Belongs to one event loop. ``max-age`` is taken as 1 to 300 s. A fetch that takes longer than ``fetch_deadline`` has
+    failed.
     """
 
-    def __init__(self, fetch: FetchKeyDocument, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        fetch: FetchKeyDocument,
+        *,
+        fetch_deadline: timedelta = timedelta(seconds=2),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._fetch = fetch
+        self._fetch_deadline = fetch_deadline
         self._monotonic = monotonic
         self._keys: Mapping[str, PublishedKey] = {}
         self._max_age = MIN_MAX_AGE_SECONDS
@@ -249,7 +256,7 @@ class RemoteKeySet:
 
     async def _refetch(self, started_at: float) -> None:
         try:
-            async with asyncio.timeout(_FETCH_DEADLINE_SECONDS):
+            async with asyncio.timeout(self._fetch_deadline.total_seconds()):
                 document, max_age = await self._fetch()
             keys = parse_key_document(document)
         # Whatever a transport raises, the keys in hand stay as good as they were.
