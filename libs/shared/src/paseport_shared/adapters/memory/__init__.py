@@ -1,0 +1,1 @@
+"""Real adapters kept in this process's memory: for the embedded mode and for tests. A restart forgets everything."""

@@ -1,0 +1,323 @@
+"""The record in dictionaries: for tests, and as the reference that the contracts are checked against."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+from paseport_shared.adapters.memory.outage import MemoryOutage
+from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed
+from paseport_shared.domain.models.audit import AuditEvent
+from paseport_shared.domain.models.identifiers import canonical
+from paseport_shared.domain.models.password_reset import PasswordReset
+from paseport_shared.domain.models.principal import SubjectState
+from paseport_shared.domain.models.revocation import Revocation, RevocationKind
+from paseport_shared.domain.models.user import User, UserPage, UserQuery, UserSort
+from paseport_shared.domain.ports.record import RecordTransaction
+from paseport_shared.domain.revocation_list import stricter
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """One committed state. Never changed, only replaced."""
+
+    users: Mapping[UUID, User] = field(default_factory=dict)
+    audit: Mapping[UUID, AuditEvent] = field(default_factory=dict)
+    revocations: Mapping[tuple[RevocationKind, str], Revocation] = field(default_factory=dict)
+    password_resets: Mapping[UUID, PasswordReset] = field(default_factory=dict)
+
+
+class MemoryRecord:
+    """A ``Record`` in one process: transactions run one after the other, each on a draft that replaces the state."""
+
+    def __init__(self, outage: MemoryOutage | None = None) -> None:
+        self._outage = outage or MemoryOutage()
+        self._lock = asyncio.Lock()
+        self._tables = _Tables()
+
+    async def transact(self, work: Callable[[RecordTransaction], Awaitable[T]]) -> T:
+        """See ``Record.transact``. Nothing is ever run twice here."""
+        self._outage.check()
+        async with self._lock:
+            draft = _Draft(self._tables, self._outage)
+            try:
+                answer = await work(MemoryRecordTransaction(draft))
+                self._tables = draft.tables
+            finally:
+                draft.close()
+        return answer
+
+    async def ping(self) -> None:
+        """See ``Record.ping``."""
+        self._outage.check()
+
+
+class _Draft:
+    """The state as one transaction sees it. Writing replaces a table, so the committed state stays as it was."""
+
+    def __init__(self, tables: _Tables, outage: MemoryOutage) -> None:
+        self._tables = tables
+        self._outage = outage
+        self._ended = False
+
+    @property
+    def tables(self) -> _Tables:
+        """The state so far. Raises ``Unavailable`` while the outage lasts."""
+        if self._ended:
+            message = "the transaction has ended"
+            raise RuntimeError(message)
+        self._outage.check()
+        return self._tables
+
+    @tables.setter
+    def tables(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    def close(self) -> None:
+        """Refuse whatever is asked from now on, as a database does."""
+        self._ended = True
+
+
+class MemoryRecordTransaction:
+    """A ``RecordTransaction``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._users = MemoryUserRepository(draft)
+        self._audit = MemoryAuditLog(draft)
+        self._revocations = MemoryRevocationRecord(draft)
+        self._password_resets = MemoryPasswordResetRepository(draft)
+
+    @property
+    def users(self) -> MemoryUserRepository:
+        """Users."""
+        return self._users
+
+    @property
+    def audit(self) -> MemoryAuditLog:
+        """The audit log."""
+        return self._audit
+
+    @property
+    def revocations(self) -> MemoryRevocationRecord:
+        """Revocations."""
+        return self._revocations
+
+    @property
+    def password_resets(self) -> MemoryPasswordResetRepository:
+        """Password reset links."""
+        return self._password_resets
+
+
+class MemoryUserRepository:
+    """A ``UserRepository``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def get(self, user_id: UUID) -> User:
+        """See ``UserRepository.get``."""
+        user = self._draft.tables.users.get(user_id)
+        if user is None:
+            raise NotFound("no such user")
+        return user
+
+    async def find_by_login(self, login: str) -> User | None:
+        """See ``UserRepository.find_by_login``."""
+        wanted = canonical(login)
+        for user in self._draft.tables.users.values():
+            if wanted == (user.canonical_email if "@" in wanted else user.canonical_username):
+                return user
+        return None
+
+    async def add(self, user: User) -> None:
+        """See ``UserRepository.add``."""
+        if user.id in self._draft.tables.users:
+            raise AlreadyExists("id")
+        self._refuse_taken_names(user)
+        self._put(user)
+
+    async def update(self, user: User, *, expected_revision: int) -> None:
+        """See ``UserRepository.update``."""
+        await self._check_revision(user.id, expected_revision)
+        self._refuse_taken_names(user)
+        self._put(user)
+
+    async def delete(self, user_id: UUID, *, expected_revision: int) -> None:
+        """See ``UserRepository.delete``."""
+        await self._check_revision(user_id, expected_revision)
+        tables = self._draft.tables
+        self._draft.tables = replace(
+            tables,
+            users={key: user for key, user in tables.users.items() if key != user_id},
+            password_resets={key: reset for key, reset in tables.password_resets.items() if key != user_id},
+        )
+
+    async def replace_password_hash(self, user_id: UUID, *, old: str, new: str) -> bool:
+        """See ``UserRepository.replace_password_hash``."""
+        user = self._draft.tables.users.get(user_id)
+        if user is None or user.password_hash != old:
+            return False
+        self._put(replace(user, password_hash=new))
+        return True
+
+    async def count_active_admins(self) -> int:
+        """See ``UserRepository.count_active_admins``."""
+        return sum(user.is_active_admin for user in self._draft.tables.users.values())
+
+    async def page(self, query: UserQuery) -> UserPage:
+        """See ``UserRepository.page``."""
+        after = None if query.after is None else (_read_position(query.sort, query.after[0]), query.after[1])
+        matching = sorted(
+            (user for user in self._draft.tables.users.values() if _matches(user, query)),
+            key=lambda user: (_position(query.sort, user), user.id),
+            reverse=query.descending,
+        )
+        following = [user for user in matching if after is None or _is_behind(user, after, query)]
+        items = tuple(following[: query.limit])
+        return UserPage(
+            items=items,
+            next=(_position(query.sort, items[-1]), items[-1].id) if len(following) > len(items) else None,
+            total=len(matching),
+        )
+
+    async def subject_states(self, after: UUID | None, limit: int) -> tuple[SubjectState, ...]:
+        """See ``UserRepository.subject_states``."""
+        users = sorted(self._draft.tables.users.values(), key=lambda user: user.id)
+        return tuple(
+            SubjectState(user.id, user.username, user.roles, not user.disabled, user.version, user.revision)
+            for user in users
+            if after is None or user.id > after
+        )[:limit]
+
+    async def _check_revision(self, user_id: UUID, expected_revision: int) -> None:
+        stored = await self.get(user_id)
+        if stored.revision != expected_revision:
+            raise PreconditionFailed(f"revision is {stored.revision}")
+
+    def _refuse_taken_names(self, user: User) -> None:
+        others = [other for other in self._draft.tables.users.values() if other.id != user.id]
+        if any(other.canonical_username == user.canonical_username for other in others):
+            raise AlreadyExists("username")
+        if any(other.canonical_email == user.canonical_email for other in others):
+            raise AlreadyExists("email")
+
+    def _put(self, user: User) -> None:
+        tables = self._draft.tables
+        self._draft.tables = replace(tables, users={**tables.users, user.id: user})
+
+
+def _matches(user: User, query: UserQuery) -> bool:
+    needle = canonical(query.search)
+    haystacks = (user.canonical_username, user.canonical_email, canonical(user.display_name or ""))
+    return (
+        any(needle in haystack for haystack in haystacks)
+        and (query.role is None or query.role in user.roles)
+        and (query.disabled is None or query.disabled == user.disabled)
+    )
+
+
+def _position(sort: UserSort, user: User) -> str:
+    """Return the sort key as text; times have a fixed width, so text order is time order."""
+    match sort:
+        case "username":
+            return user.canonical_username
+        case "email":
+            return user.canonical_email
+        case "created_at":
+            return user.created_at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _read_position(sort: UserSort, key: str) -> str:
+    if sort != "created_at":
+        return key
+    try:
+        return datetime.fromisoformat(key).astimezone(UTC).isoformat(timespec="microseconds")
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest("the page position is not a time") from error
+
+
+def _is_behind(user: User, after: tuple[str, UUID], query: UserQuery) -> bool:
+    here = (_position(query.sort, user), user.id)
+    return here < after if query.descending else here > after
+
+
+class MemoryAuditLog:
+    """An ``AuditLog``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def append(self, event: AuditEvent) -> None:
+        """See ``AuditLog.append``."""
+        tables = self._draft.tables
+        stored = replace(event, before=_as_json(event.before), after=_as_json(event.after))
+        self._draft.tables = replace(tables, audit={event.id: stored, **tables.audit})
+
+    async def latest(self, limit: int, before: UUID | None = None) -> tuple[AuditEvent, ...]:
+        """See ``AuditLog.latest``."""
+        events = sorted(self._draft.tables.audit.values(), key=lambda event: event.id, reverse=True)
+        return tuple(event for event in events if before is None or event.id < before)[:limit]
+
+
+def _as_json(values: Mapping[str, object]) -> dict[str, object]:
+    """Return the values as a database that stores JSON gives them back; TypeError where JSON has no word for one."""
+    result: dict[str, object] = json.loads(json.dumps(dict(values), allow_nan=False))
+    return result
+
+
+class MemoryRevocationRecord:
+    """A ``RevocationRecord``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def add(self, revocation: Revocation) -> None:
+        """See ``RevocationRecord.add``."""
+        tables = self._draft.tables
+        key = (revocation.kind, revocation.subject)
+        held = tables.revocations.get(key)
+        merged = revocation if held is None else stricter(held, revocation)
+        self._draft.tables = replace(tables, revocations={**tables.revocations, key: merged})
+
+    async def in_force(self, now: datetime) -> tuple[Revocation, ...]:
+        """See ``RevocationRecord.in_force``."""
+        living = (revocation for revocation in self._draft.tables.revocations.values() if revocation.expires_at > now)
+        return tuple(sorted(living, key=lambda living: (living.recorded_at, living.kind.value, living.subject)))
+
+    async def purge(self, now: datetime) -> int:
+        """See ``RevocationRecord.purge``."""
+        tables = self._draft.tables
+        living = {key: revocation for key, revocation in tables.revocations.items() if revocation.expires_at > now}
+        self._draft.tables = replace(tables, revocations=living)
+        return len(tables.revocations) - len(living)
+
+
+class MemoryPasswordResetRepository:
+    """A ``PasswordResetRepository``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def put(self, reset: PasswordReset) -> None:
+        """See ``PasswordResetRepository.put``."""
+        tables = self._draft.tables
+        if reset.user_id not in tables.users:
+            raise NotFound("no such user")
+        self._draft.tables = replace(tables, password_resets={**tables.password_resets, reset.user_id: reset})
+
+    async def consume(self, token_hash: bytes, now: datetime) -> PasswordReset | None:
+        """See ``PasswordResetRepository.consume``."""
+        tables = self._draft.tables
+        reset = next((reset for reset in tables.password_resets.values() if reset.token_hash == token_hash), None)
+        if reset is None:
+            return None
+        remaining = {key: other for key, other in tables.password_resets.items() if key != reset.user_id}
+        self._draft.tables = replace(tables, password_resets=remaining)
+        return reset if now < reset.expires_at else None

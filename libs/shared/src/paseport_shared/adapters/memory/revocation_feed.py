@@ -1,0 +1,97 @@
+"""The revocation feed in memory: publisher and readers share one process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from paseport_shared.adapters.memory.outage import MemoryOutage
+from paseport_shared.adapters.memory.tidying import TidyingPace
+from paseport_shared.adapters.memory.wake_up import WakeUp
+from paseport_shared.domain.models.revocation import (
+    FeedChange,
+    FeedPosition,
+    FeedSnapshot,
+    Revocation,
+    RevocationKind,
+)
+from paseport_shared.domain.ports.revocation_feed import FeedGap
+from paseport_shared.domain.revocation_list import stricter
+
+INCREMENTS_KEPT: Final = 4096
+
+
+class MemoryRevocationFeed:
+    """``RevocationPublisher`` and ``RevocationFeed`` of one process.
+
+    ``epoch`` must differ from that of every earlier start (the start time does), because positions of an earlier
+    one mean nothing here. Of the increments the last ``increments_kept`` are at hand; who needs older ones reads a
+    snapshot.
+    """
+
+    def __init__(
+        self, epoch: int, outage: MemoryOutage | None = None, *, increments_kept: int = INCREMENTS_KEPT
+    ) -> None:
+        self._epoch = epoch
+        self._outage = outage or MemoryOutage()
+        self._seq = 0
+        self._in_force: dict[tuple[RevocationKind, str], Revocation] = {}
+        self._increments: deque[FeedChange] = deque(maxlen=increments_kept)
+        self._added = WakeUp()
+        self._pace = TidyingPace()
+
+    def load(self, revocations: Iterable[Revocation]) -> None:
+        """Put in force what the record holds: a new process knows nothing by itself. Repeating it is harmless."""
+        for revocation in revocations:
+            self._add(revocation)
+
+    async def publish(self, revocation: Revocation) -> FeedPosition:
+        """Put a revocation in force and return the position that includes it."""
+        self._outage.check()
+        self._add(revocation)
+        return self._position
+
+    async def snapshot(self, now: datetime) -> FeedSnapshot:
+        """Return all revocations that have not expired at ``now``."""
+        self._outage.check()
+        in_force = tuple(revocation for revocation in self._in_force.values() if revocation.expires_at > now)
+        return FeedSnapshot(self._position, in_force)
+
+    async def changes_since(self, position: FeedPosition, wait_seconds: float) -> tuple[FeedChange, ...]:
+        """Return the changes after ``position`` in order, waiting up to ``wait_seconds`` for the first one."""
+        self._outage.check()
+        changes = self._after(position)
+        if not changes and wait_seconds > 0:
+            await self._added.wait(wait_seconds)
+            self._outage.check()
+            changes = self._after(position)
+        return changes
+
+    @property
+    def _position(self) -> FeedPosition:
+        return FeedPosition(self._epoch, self._seq)
+
+    def _after(self, position: FeedPosition) -> tuple[FeedChange, ...]:
+        missing = self._seq - position.seq
+        if position.epoch != self._epoch or not 0 <= missing <= len(self._increments):
+            raise FeedGap
+        return tuple(self._increments)[len(self._increments) - missing :]
+
+    def _add(self, revocation: Revocation) -> None:
+        key = (revocation.kind, revocation.subject)
+        held = self._in_force.get(key)
+        merged = revocation if held is None else stricter(held, revocation)
+        if merged == held:
+            return
+        if self._pace.is_due(len(self._in_force)):
+            self._tidy(revocation.recorded_at)
+        self._in_force[key] = merged
+        self._seq += 1
+        self._increments.append(FeedChange(self._position, merged))
+        self._added.everybody()
+
+    def _tidy(self, now: datetime) -> None:
+        self._in_force = {key: value for key, value in self._in_force.items() if value.expires_at > now}
+        self._pace.swept(len(self._in_force))

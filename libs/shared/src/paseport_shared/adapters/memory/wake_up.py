@@ -1,0 +1,25 @@
+"""Waiting until something was added."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class WakeUp:
+    """Wakes everybody who waits, at once. Waking takes no ``await``, so it is one step with the change it announces."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def everybody(self) -> None:
+        """Wake whoever waits now; who comes later waits for the next time."""
+        woken, self._event = self._event, asyncio.Event()
+        woken.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when woken, or after ``seconds``."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return
