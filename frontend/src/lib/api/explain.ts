@@ -1,0 +1,41 @@
+import { waitInWords } from '$lib/format';
+import type { Problem } from './problem';
+
+/** Sentences for people, by the contract's codes. What is not listed speaks with the server's own `detail`. */
+const sentences: Readonly<Record<string, string>> = {
+	invalid_credentials: 'The user name or the password is not right.',
+	invalid_reset_token:
+		'This link is no longer valid. It works once, for 30 minutes. Ask an admin for a new one.',
+	too_many_attempts: 'Too many attempts.',
+	unavailable: 'The service is not available right now.',
+	overloaded: 'The service is busy right now.',
+	recorded_not_in_force:
+		'The change is recorded, but it is not in force everywhere yet. It will be in a moment.',
+	origin_refused:
+		'The server did not accept that this request comes from this app. Reload the page and try again.',
+	unlisted_host: 'The server does not answer under this address. Open Paseport at its own address.',
+	insufficient_role: 'Your roles do not allow this.',
+	insufficient_scope: 'This sign-in does not allow this.',
+	forbidden: 'You are not allowed to do this.',
+	not_found: 'This no longer exists.',
+	last_admin: 'This is the last active Admin. Give somebody else the role first.',
+	built_in_account: 'This account is built in and cannot be changed here.',
+	precondition_failed: 'Somebody changed this user meanwhile.',
+	payload_too_large: 'That is more than the server accepts at once.',
+	internal_error: 'Something went wrong on the server.',
+	unreachable: 'The server cannot be reached. Check your connection.',
+	timed_out: 'The server took too long to answer.',
+	unreadable: 'The server’s answer could not be read.'
+};
+
+/** One or two sentences about what went wrong, with the wait where the server names one. */
+export function explain(problem: Problem, withWait = true): string {
+	const sentence = sentences[problem.code] ?? problem.detail;
+	if (!withWait || problem.retryAfter === null) return sentence;
+	return `${sentence} ${tryAgain(problem.retryAfter)}`;
+}
+
+/** "Try again in 45 seconds.", or "You can try again now." when the wait is over. */
+export function tryAgain(seconds: number): string {
+	return seconds > 0 ? `Try again in ${waitInWords(seconds)}.` : 'You can try again now.';
+}

@@ -1,0 +1,63 @@
+/** User management: what the pages may ask of `/users/v1`. A user travels with the ETag that a change must name. */
+import { clients } from '.';
+import { answer, answerWithHeaders } from './client';
+import type { paths } from './generated/issuer';
+
+type List = paths['/users/v1']['get'];
+type One = paths['/users/v1/{user_id}'];
+
+export type User = One['get']['responses'][200]['content']['application/json'];
+export type UserPage = List['responses'][200]['content']['application/json'];
+export type UserQuery = NonNullable<List['parameters']['query']>;
+export type UserSort = NonNullable<UserQuery['sort']>;
+export type NewUser = NonNullable<paths['/users/v1']['post']['requestBody']>['content']['application/json'];
+export type UserChanges = NonNullable<One['patch']['requestBody']>['content']['application/json'];
+export type PasswordReset =
+	paths['/users/v1/{user_id}/password-reset']['post']['responses'][201]['content']['application/json'];
+
+export interface UserVersion {
+	readonly user: User;
+	readonly etag: string;
+}
+
+const usersPath = '/users/v1';
+const userPath = '/users/v1/{user_id}';
+const resetPath = '/users/v1/{user_id}/password-reset';
+
+export async function listUsers(query: UserQuery, signal?: AbortSignal): Promise<UserPage> {
+	return await answer(clients.issuer.GET(usersPath, { params: { query }, signal }));
+}
+
+export async function createUser(body: NewUser): Promise<UserVersion> {
+	return version(await answerWithHeaders(clients.issuer.POST(usersPath, { body })));
+}
+
+export async function getUser(id: string, signal?: AbortSignal): Promise<UserVersion> {
+	return version(await answerWithHeaders(clients.issuer.GET(userPath, { params: of(id), signal })));
+}
+
+/** Change what `changes` names. Throws `precondition_failed` where somebody changed the user since `etag`. */
+export async function updateUser(id: string, etag: string, changes: UserChanges): Promise<UserVersion> {
+	return version(
+		await answerWithHeaders(
+			clients.issuer.PATCH(userPath, { params: of(id), headers: { 'If-Match': etag }, body: changes })
+		)
+	);
+}
+
+export async function deleteUser(id: string, etag: string): Promise<void> {
+	await answer(clients.issuer.DELETE(userPath, { params: of(id), headers: { 'If-Match': etag } }));
+}
+
+/** Make a one-time link with which the user sets a password. Earlier links of the user stop working. */
+export async function createPasswordReset(id: string): Promise<PasswordReset> {
+	return await answer(clients.issuer.POST(resetPath, { params: of(id) }));
+}
+
+function of(id: string) {
+	return { path: { user_id: id } };
+}
+
+function version({ data, headers }: { data: User; headers: Headers }): UserVersion {
+	return { user: data, etag: headers.get('ETag') ?? '' };
+}

@@ -1,0 +1,45 @@
+import { sveltekit } from '@sveltejs/kit/vite';
+import tailwindcss from '@tailwindcss/vite';
+import type { ProxyOptions } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+const backend = 'http://localhost:8080';
+
+/** Paths that belong to the issuer and the api; the app must never own one of them. */
+const backendPrefixes = [
+	'/auth/',
+	'/users/v1',
+	'/clients/',
+	'/me/',
+	'/audit/',
+	'/oauth2/',
+	'/device',
+	'/userinfo',
+	'/.well-known/',
+	'/internal',
+	'/metrics',
+	'/health',
+	'/openapi.json',
+	'/api/',
+	'/forward-auth',
+	'/auth-request',
+	'/ext-authz',
+	'/verifiers/'
+];
+
+const toBackend: ProxyOptions = {
+	target: backend,
+	changeOrigin: true,
+	// The back end refuses unsafe cookie requests from any origin but its own.
+	headers: { origin: backend }
+};
+
+export default defineConfig({
+	plugins: [tailwindcss(), sveltekit()],
+	build: { sourcemap: false },
+	server: { proxy: Object.fromEntries(backendPrefixes.map((prefix) => [prefix, toBackend])) },
+	test: {
+		include: ['src/**/*.test.ts'],
+		environment: 'node'
+	}
+});
