@@ -6,12 +6,12 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
 from paseport_shared.adapters.memory.outage import MemoryOutage
-from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed
+from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed, Unavailable
 from paseport_shared.domain.models.audit import AuditEvent
 from paseport_shared.domain.models.identifiers import canonical
 from paseport_shared.domain.models.password_reset import PasswordReset
@@ -51,7 +51,7 @@ class MemoryRecord:
                 answer = await work(MemoryRecordTransaction(draft))
                 self._tables = draft.tables
             finally:
-                draft.close()
+                draft.end()
         return answer
 
     async def ping(self) -> None:
@@ -65,22 +65,31 @@ class _Draft:
     def __init__(self, tables: _Tables, outage: MemoryOutage) -> None:
         self._tables = tables
         self._outage = outage
+        self._failure: Unavailable | None = None
         self._ended = False
 
     @property
     def tables(self) -> _Tables:
-        """The state so far. Raises ``Unavailable`` while the outage lasts."""
+        """The state so far.
+
+        Raises ``Unavailable`` during an outage and ever after: a transaction that lost its database cannot commit.
+        """
         if self._ended:
             message = "the transaction has ended"
             raise RuntimeError(message)
-        self._outage.check()
+        try:
+            self._outage.check()
+        except Unavailable as error:
+            self._failure = error
+        if self._failure is not None:
+            raise self._failure
         return self._tables
 
     @tables.setter
     def tables(self, tables: _Tables) -> None:
         self._tables = tables
 
-    def close(self) -> None:
+    def end(self) -> None:
         """Refuse whatever is asked from now on, as a database does."""
         self._ended = True
 
@@ -238,9 +247,12 @@ def _read_position(sort: UserSort, key: str) -> str:
     if sort != "created_at":
         return key
     try:
-        return datetime.fromisoformat(key).astimezone(UTC).isoformat(timespec="microseconds")
-    except (ValueError, OverflowError) as error:
+        at = datetime.fromisoformat(key)
+    except ValueError as error:
         raise InvalidRequest("the page position is not a time") from error
+    if at.utcoffset() != timedelta(0):
+        raise InvalidRequest("the page position is not in UTC")
+    return at.isoformat(timespec="microseconds")
 
 
 def _is_behind(user: User, after: tuple[str, UUID], query: UserQuery) -> bool:
@@ -312,12 +324,18 @@ class MemoryPasswordResetRepository:
             raise NotFound("no such user")
         self._draft.tables = replace(tables, password_resets={**tables.password_resets, reset.user_id: reset})
 
+    async def find(self, token_hash: bytes, now: datetime) -> PasswordReset | None:
+        """See ``PasswordResetRepository.find``."""
+        for reset in self._draft.tables.password_resets.values():
+            if reset.token_hash == token_hash:
+                return reset if now < reset.expires_at else None
+        return None
+
     async def consume(self, token_hash: bytes, now: datetime) -> PasswordReset | None:
         """See ``PasswordResetRepository.consume``."""
-        tables = self._draft.tables
-        reset = next((reset for reset in tables.password_resets.values() if reset.token_hash == token_hash), None)
-        if reset is None:
-            return None
-        remaining = {key: other for key, other in tables.password_resets.items() if key != reset.user_id}
-        self._draft.tables = replace(tables, password_resets=remaining)
-        return reset if now < reset.expires_at else None
+        reset = await self.find(token_hash, now)
+        if reset is not None:
+            tables = self._draft.tables
+            remaining = {key: other for key, other in tables.password_resets.items() if key != reset.user_id}
+            self._draft.tables = replace(tables, password_resets=remaining)
+        return reset
