@@ -1,0 +1,1 @@
+"""HTTP at the issuer: one file per endpoint group."""

@@ -1,0 +1,65 @@
+"""Cookie names and attributes, nowhere else (design §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from litestar import Request
+from litestar.datastructures import Cookie
+from paseport_shared.domain.models.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The browser's cookies. ``secure`` adds the ``__Host-`` prefix, which pins Secure, Path=/ and no Domain.
+
+    They are session cookies of the browser: the server's clock decides how long what they name lives (BF-12).
+    """
+
+    secure: bool
+
+    @property
+    def session_name(self) -> str:
+        """Name of the session cookie."""
+        return self._name("session")
+
+    @property
+    def refresh_name(self) -> str:
+        """Name of the refresh token's cookie."""
+        return self._name("refresh")
+
+    def session(self, value: Secret[str]) -> Cookie:
+        """Return the session cookie. Lax: a link from elsewhere must find the session (single sign-on)."""
+        return self._cookie(self.session_name, value.reveal(), "lax")
+
+    def refresh(self, value: Secret[str]) -> Cookie:
+        """Return the refresh token's cookie. Strict: only this application ever uses it."""
+        return self._cookie(self.refresh_name, value.reveal(), "strict")
+
+    def cleared(self) -> list[Cookie]:
+        """Return what removes both."""
+        return [
+            self._cookie(self.session_name, "", "lax", max_age=0),
+            self._cookie(self.refresh_name, "", "strict", max_age=0),
+        ]
+
+    def read_session(self, request: Request[Any, Any, Any]) -> Secret[str] | None:
+        """Return the session cookie's value."""
+        return _secret(request.cookies.get(self.session_name))
+
+    def read_refresh(self, request: Request[Any, Any, Any]) -> Secret[str] | None:
+        """Return the refresh token."""
+        return _secret(request.cookies.get(self.refresh_name))
+
+    def _name(self, name: str) -> str:
+        return f"__Host-paseport-{name}" if self.secure else f"paseport-{name}"
+
+    def _cookie(self, name: str, value: str, samesite: Literal["lax", "strict"], max_age: int | None = None) -> Cookie:
+        return Cookie(
+            name, value=value, path="/", httponly=True, secure=self.secure, samesite=samesite, max_age=max_age
+        )
+
+
+def _secret(value: str | None) -> Secret[str] | None:
+    return Secret(value) if value else None
