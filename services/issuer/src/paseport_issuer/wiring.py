@@ -1,0 +1,183 @@
+"""Plain constructor calls, read top to bottom: settings and adapters in, use cases out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paseport_shared.domain.models.client import built_in_clients
+from paseport_shared.domain.models.refresh_token import RefreshTokenKey
+from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
+from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.password_hasher import PasswordHasher
+from paseport_shared.domain.ports.pending_record import PendingRecord
+from paseport_shared.domain.ports.randomness import Randomness
+from paseport_shared.domain.ports.record import Record
+from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
+from paseport_shared.domain.ports.revocation_feed import RevocationFeed, RevocationPublisher
+from paseport_shared.domain.ports.role_directory import RoleDirectory
+from paseport_shared.domain.ports.session_store import SessionStore
+from paseport_shared.domain.ports.signing_keys import SigningKeys
+from paseport_shared.domain.ports.token_signer import TokenSigner
+from paseport_shared.domain.ports.token_verifier import TokenVerifier
+from paseport_shared.domain.revocation_list import RevocationList
+from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
+from paseport_shared.use_cases.find_subject import FindSubject
+from paseport_shared.use_cases.follow_revocations import FollowRevocations
+
+from paseport_issuer.settings import Settings
+from paseport_issuer.use_cases.change_user import ChangeUser
+from paseport_issuer.use_cases.create_user import CreateUser
+from paseport_issuer.use_cases.delete_user import DeleteUser
+from paseport_issuer.use_cases.end_session import EndSession
+from paseport_issuer.use_cases.ensure_accounts import EnsureAccounts
+from paseport_issuer.use_cases.issue_password_reset import IssuePasswordReset
+from paseport_issuer.use_cases.issue_tokens import IssueTokens
+from paseport_issuer.use_cases.limit_attempts import LimitAttempts
+from paseport_issuer.use_cases.load_read_models import LoadReadModels
+from paseport_issuer.use_cases.login_local import LoginLocal
+from paseport_issuer.use_cases.mint_cli_token import MintCliToken
+from paseport_issuer.use_cases.new_ids import NewIds
+from paseport_issuer.use_cases.project_user import ProjectUser
+from paseport_issuer.use_cases.read_users import ReadUsers
+from paseport_issuer.use_cases.record_pending import RecordPending
+from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset
+from paseport_issuer.use_cases.refresh_tokens import RefreshTokens
+from paseport_issuer.use_cases.resolve_subject import ResolveSubject
+from paseport_issuer.use_cases.revoke_access import RevokeAccess
+from paseport_issuer.use_cases.sign_access_token import SignAccessToken
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerAdapters:
+    """What the issuer needs from the world. Opened and closed by whoever made it."""
+
+    record: Record
+    sessions: SessionStore
+    families: RefreshTokenStore
+    roles: RoleDirectory
+    limiter: AttemptLimiter
+    publisher: RevocationPublisher
+    feed: RevocationFeed
+    pending: PendingRecord
+    hasher: PasswordHasher
+    signing_keys: SigningKeys
+    token_signer: TokenSigner
+    token_verifier: TokenVerifier
+    clock: Clock
+    randomness: Randomness
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """Everything the handlers and the lifespan call."""
+
+    login_local: LoginLocal
+    refresh_tokens: RefreshTokens
+    end_session: EndSession
+    redeem_password_reset: RedeemPasswordReset
+    issue_password_reset: IssuePasswordReset
+    create_user: CreateUser
+    change_user: ChangeUser
+    delete_user: DeleteUser
+    read_users: ReadUsers
+    limit_attempts: LimitAttempts
+    mint_cli_token: MintCliToken
+    resolve_subject: ResolveSubject
+    authenticate_bearer: AuthenticateBearer
+    ensure_accounts: EnsureAccounts
+    load_read_models: LoadReadModels
+    record_pending: RecordPending
+    follow_revocations: FollowRevocations
+
+
+def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
+    """Build the use cases."""
+    clock, randomness, record = adapters.clock, adapters.randomness, adapters.record
+    issuer = settings.access_token_issuer
+    session_policy, refresh_policy = settings.session_policy, settings.refresh_policy
+    clients = {client.client_id: client for client in built_in_clients(issuer)}
+    app_client, cli_client = clients["bff"], clients["cli"]
+    refresh_key = RefreshTokenKey(settings.refresh_key)
+    ids = NewIds(clock, randomness)
+
+    resolve_subject = ResolveSubject(record, adapters.roles)
+    revocations = RevocationList(clock)
+    sign = SignAccessToken(issuer, settings.access_token_ttl, adapters.token_signer, clock, ids)
+    revoke = RevokeAccess(
+        sessions=adapters.sessions,
+        families=adapters.families,
+        publisher=adapters.publisher,
+        pending=adapters.pending,
+        token_lifetime=settings.access_token_ttl,
+        clock=clock,
+        ids=ids,
+    )
+    project = ProjectUser(adapters.roles, revoke)
+    limits = LimitAttempts(adapters.limiter, clock, attempts_per_address=settings.login_attempts_per_address)
+    issue = IssueTokens(
+        sign=sign,
+        refresh_key=refresh_key,
+        families=adapters.families,
+        sessions=adapters.sessions,
+        record=record,
+        session_policy=session_policy,
+        refresh_policy=refresh_policy,
+        clock=clock,
+        randomness=randomness,
+        ids=ids,
+    )
+    return UseCases(
+        login_local=LoginLocal(
+            client=app_client,
+            record=record,
+            hasher=adapters.hasher,
+            limits=limits,
+            issue=issue,
+            sessions=adapters.sessions,
+            revoke=revoke,
+            clock=clock,
+        ),
+        refresh_tokens=RefreshTokens(
+            families=adapters.families,
+            sessions=adapters.sessions,
+            find_subject=FindSubject(adapters.roles, resolve_subject),
+            sign=sign,
+            revoke=revoke,
+            refresh_key=refresh_key,
+            policy=refresh_policy,
+            clock=clock,
+        ),
+        end_session=EndSession(
+            sessions=adapters.sessions,
+            families=adapters.families,
+            refresh_key=refresh_key,
+            revoke=revoke,
+            clock=clock,
+        ),
+        redeem_password_reset=RedeemPasswordReset(
+            client=app_client,
+            record=record,
+            hasher=adapters.hasher,
+            project=project,
+            revoke=revoke,
+            clock=clock,
+            ids=ids,
+        ),
+        issue_password_reset=IssuePasswordReset(
+            issuer=issuer, record=record, clock=clock, randomness=randomness, ids=ids
+        ),
+        create_user=CreateUser(record=record, hasher=adapters.hasher, project=project, clock=clock, ids=ids),
+        change_user=ChangeUser(record=record, project=project, revoke=revoke, clock=clock, ids=ids),
+        delete_user=DeleteUser(record=record, project=project, revoke=revoke, ids=ids),
+        read_users=ReadUsers(record),
+        limit_attempts=limits,
+        mint_cli_token=MintCliToken(client=cli_client, record=record, sign=sign, clock=clock, ids=ids),
+        resolve_subject=resolve_subject,
+        authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, adapters.roles, resolve_subject),
+        ensure_accounts=EnsureAccounts(
+            record=record, hasher=adapters.hasher, clock=clock, randomness=randomness, ids=ids
+        ),
+        load_read_models=LoadReadModels(record, adapters.roles, adapters.publisher, clock),
+        record_pending=RecordPending(adapters.pending, record),
+        follow_revocations=FollowRevocations(adapters.feed, revocations, clock),
+    )
