@@ -248,16 +248,16 @@ async def test_a_wrong_number_of_segments_or_an_empty_one_is_refused(
         await verifier.verify(damage(valid_token))
 
 
-@pytest.mark.parametrize("bytes_of_payload", [0, 1, 63, 64])
-async def test_a_payload_without_a_message_is_refused(
-    verifier: Verifier, published_key: PublishedKey, bytes_of_payload: int
-) -> None:
+@pytest.mark.parametrize("bytes_of_payload", [1, 63, 64])
+def test_a_payload_without_a_message_does_not_pass_the_gate(published_key: PublishedKey, bytes_of_payload: int) -> None:
     """TK-13: a signature alone, or less, is no token."""
     payload = base64url.encode(bytes(bytes_of_payload))
     footer = base64url.encode(footer_for(published_key.kid))
 
-    with pytest.raises(InvalidToken):
-        await verifier.verify(f"v4.public.{payload}.{footer}")
+    with pytest.raises(InvalidToken) as refused:
+        parse_token(f"v4.public.{payload}.{footer}")
+
+    assert refused.value.reason == "payload has no message"
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ async def test_a_flood_of_random_kids_refetches_once_per_10_s_or_max_age(
             with pytest.raises(TokenError):
                 await keys.get(random_kid(), now)
 
-    assert 0 < origin.fetches <= most_fetches
+    assert 0.9 * most_fetches <= origin.fetches <= most_fetches
 
 
 async def test_many_callers_share_one_refetch(
@@ -335,6 +335,8 @@ async def test_an_outage_is_survived_and_ends_with_the_next_fetch(
     clock.seconds += 10
 
     assert await keys.get(rotated.kid, now) == rotated
+    with pytest.raises(InvalidToken):
+        await keys.get(random_kid(), now)
 
 
 async def test_without_a_first_document_every_kid_is_unavailable_until_it_arrives(
@@ -387,7 +389,7 @@ async def test_an_extreme_max_age_is_bounded(
 
 
 async def test_closing_ends_a_fetch_and_whoever_waits_for_it(
-    keys: RemoteKeySet, origin: Origin, key: PublishedKey, now: datetime
+    keys: RemoteKeySet, origin: Origin, clock: MovedClock, key: PublishedKey, now: datetime
 ) -> None:
     async with origin.holding_back():
         waiting = asyncio.create_task(keys.get(key.kid, now))
@@ -397,6 +399,7 @@ async def test_closing_ends_a_fetch_and_whoever_waits_for_it(
 
         with pytest.raises(KeysUnavailable):
             await waiting
+    clock.seconds += 10
     with pytest.raises(KeysUnavailable):
         await keys.get(key.kid, now)
     assert origin.fetches == 1

@@ -245,9 +245,8 @@ class RemoteKeySet:
         if self._refresh is not None:
             return self._refresh
         started_at = self._monotonic()
-        too_early = self._attempt_started_at is not None and started_at - self._attempt_started_at < min(
-            _REFETCH_SECONDS, self._max_age
-        )
+        interval = min(_REFETCH_SECONDS, self._max_age)
+        too_early = self._attempt_started_at is not None and started_at - self._attempt_started_at < interval
         if too_early or self._closed:
             return None
         self._attempt_started_at = started_at
