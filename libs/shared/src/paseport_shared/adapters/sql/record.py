@@ -1,0 +1,116 @@
+"""The record in SQL: transactions, deadlines and repetition."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from paseport_shared.adapters.sql.audit_log import SqlAuditLog
+from paseport_shared.adapters.sql.password_reset_repository import SqlPasswordResetRepository
+from paseport_shared.adapters.sql.revocation_record import SqlRevocationRecord
+from paseport_shared.adapters.sql.session import SqlSession
+from paseport_shared.adapters.sql.user_repository import SqlUserRepository
+from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.ports.record import RecordTransaction
+
+T = TypeVar("T")
+
+DEADLINE: Final = timedelta(seconds=2)
+_ATTEMPTS: Final = 8
+_FIRST_PAUSE_SECONDS: Final = 0.01
+_LONGEST_PAUSE_SECONDS: Final = 0.25
+_jitter: Final = secrets.SystemRandom()
+
+
+class SqlRecord:
+    """A ``Record`` on SQLite or MariaDB.
+
+    ``deadline`` bounds a whole transaction: waiting for a connection, every repetition, the commit. The engine
+    belongs to whoever created it.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, deadline: timedelta = DEADLINE) -> None:
+        self._engine = engine
+        self._deadline = deadline
+
+    async def transact(self, work: Callable[[RecordTransaction], Awaitable[T]]) -> T:
+        """See ``Record.transact``.
+
+        After contention, or after a connection was lost before the commit, the work is run again: up to eight times
+        in all, with growing random pauses, inside the deadline.
+        """
+        return await self._within_deadline(self._repeat(work))
+
+    async def ping(self) -> None:
+        """See ``Record.ping``."""
+        await self._within_deadline(self._repeat(_say_hello))
+
+    async def _repeat(self, work: Callable[[SqlRecordTransaction], Awaitable[T]]) -> T:
+        attempt = 1
+        while True:
+            session = SqlSession(self._engine)
+            try:
+                async with session:
+                    answer = await work(SqlRecordTransaction(session))
+                    await session.commit()
+                    return answer
+            except Exception:
+                if session.failure is None:
+                    raise  # the work's own refusal
+                if not session.is_repeatable or attempt == _ATTEMPTS:
+                    # Whatever the work made of its broken transaction, this is what happened.
+                    raise session.failure from session.failure.__cause__
+            longest_pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**attempt)
+            await asyncio.sleep(_jitter.uniform(0, longest_pause))
+            attempt += 1
+
+    async def _within_deadline(self, call: Coroutine[Any, Any, T]) -> T:
+        scope = asyncio.timeout(self._deadline.total_seconds())
+        try:
+            async with scope:
+                return await call
+        except TimeoutError as error:
+            if not scope.expired():
+                raise  # the work's own
+            raise Unavailable("the record did not answer in time") from error
+
+
+class SqlRecordTransaction:
+    """A ``RecordTransaction``."""
+
+    def __init__(self, session: SqlSession) -> None:
+        self.session = session
+        self._users = SqlUserRepository(session)
+        self._audit = SqlAuditLog(session)
+        self._revocations = SqlRevocationRecord(session)
+        self._password_resets = SqlPasswordResetRepository(session)
+
+    @property
+    def users(self) -> SqlUserRepository:
+        """Users."""
+        return self._users
+
+    @property
+    def audit(self) -> SqlAuditLog:
+        """The audit log."""
+        return self._audit
+
+    @property
+    def revocations(self) -> SqlRevocationRecord:
+        """Revocations."""
+        return self._revocations
+
+    @property
+    def password_resets(self) -> SqlPasswordResetRepository:
+        """Password reset links."""
+        return self._password_resets
+
+
+async def _say_hello(transaction: SqlRecordTransaction) -> None:
+    await transaction.session.execute(sa.select(sa.literal(1)))
