@@ -8,6 +8,7 @@ from paseport_shared.domain.models.client import built_in_clients
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
 from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.key_document import KeyDocument
 from paseport_shared.domain.ports.password_hasher import PasswordHasher
 from paseport_shared.domain.ports.pending_record import PendingRecord
 from paseport_shared.domain.ports.randomness import Randomness
@@ -63,6 +64,7 @@ class IssuerAdapters:
     signing_keys: SigningKeys
     token_signer: TokenSigner
     token_verifier: TokenVerifier
+    key_document: KeyDocument
     clock: Clock
     randomness: Randomness
 

@@ -35,13 +35,16 @@ class FollowRevocations:
             if rounds % _TIDY_EVERY == 0:
                 self._revocations.forget_expired(self._clock.now())
 
-    async def step(self) -> None:
-        """Take one snapshot or one round of increments. Raises ``Unavailable`` when the feed does not answer."""
+    async def step(self, wait_seconds: float = HEARTBEAT_SECONDS) -> None:
+        """Take one snapshot, or the increments that arrive within ``wait_seconds``.
+
+        Raises ``Unavailable`` when the feed does not answer.
+        """
         position = self._revocations.position
         if position is None:
             self._revocations.replace(await self._feed.snapshot(self._clock.now()))
             return
         try:
-            self._revocations.apply(await self._feed.changes_since(position, HEARTBEAT_SECONDS))
+            self._revocations.apply(await self._feed.changes_since(position, wait_seconds))
         except FeedGap:
             self._revocations.replace(await self._feed.snapshot(self._clock.now()))

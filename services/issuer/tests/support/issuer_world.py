@@ -1,0 +1,186 @@
+"""An issuer on in-memory adapters and a clock that the test moves."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+from paseport_issuer.settings import Settings
+from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.create_user import CreateUserCommand
+from paseport_issuer.use_cases.end_session import EndSessionCommand
+from paseport_issuer.use_cases.issue_tokens import IssuedTokens
+from paseport_issuer.use_cases.login_local import LoginLocalCommand
+from paseport_issuer.use_cases.refresh_tokens import RefreshCommand
+from paseport_issuer.wiring import IssuerAdapters, UseCases, wire
+from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
+from paseport_shared.adapters.keyfile.key_file import KeyFile
+from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from paseport_shared.adapters.memory.clock import ManualClock
+from paseport_shared.adapters.memory.outage import MemoryOutage
+from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
+from paseport_shared.adapters.memory.randomness import SeededRandomness
+from paseport_shared.adapters.memory.record import MemoryRecord
+from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTokenStore
+from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
+from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
+from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.paseto.key_document import KeyDocument
+from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
+from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
+from paseport_shared.domain.models.audit import Actor, AuditEvent
+from paseport_shared.domain.models.claims import Claims
+from paseport_shared.domain.models.client import api_audience, built_in_clients
+from paseport_shared.domain.models.principal import Principal
+from paseport_shared.domain.models.secret import Secret
+from paseport_shared.domain.models.user import User
+from paseport_shared.domain.ports.record import RecordTransaction
+
+ISSUER = "https://auth.example.com"
+PASSWORD = Secret("correct horse battery staple")
+ADMIN_ACTOR = Actor("00000000-0000-7000-8000-00000000ad01", "bff")
+CALLER = Caller(address="192.0.2.7", user_agent="a browser", request_id="request-1")
+APP, CLI = built_in_clients(ISSUER)
+
+
+@dataclass
+class Outages:
+    """One switch per backend: ``redis`` is everything that lives in Redis in production."""
+
+    mariadb: MemoryOutage = field(default_factory=MemoryOutage)
+    redis: MemoryOutage = field(default_factory=MemoryOutage)
+    vault: MemoryOutage = field(default_factory=MemoryOutage)
+
+
+class SwitchedSigner:
+    """A raw signer that can be cut off and counts what it signed."""
+
+    def __init__(self, inner: KeyFile, outage: MemoryOutage) -> None:
+        self._inner = inner
+        self._outage = outage
+        self.signed = 0
+
+    async def sign(self, message: bytes, *, key_version: int) -> bytes:
+        self._outage.check()
+        self.signed += 1
+        return await self._inner.sign(message, key_version=key_version)
+
+
+def issuer_settings(**changes: object) -> Settings:
+    """Return settings for tests; ``changes`` replace fields."""
+    values: dict[str, object] = {
+        "access_token_issuer": ISSUER,
+        "refresh_key": Secret(b"r" * 32),
+        "service_secret": Secret("service-secret-of-at-least-32-characters"),
+        "cli_secret": Secret("cli-secret-of-at-least-32-characters-long"),
+        "allowed_hosts": ("auth.example.com",),
+    }
+    return Settings(**(values | changes))  # type: ignore[arg-type] - a test may replace any field
+
+
+class IssuerWorld:
+    """The issuer's use cases, and short ways to act on them."""
+
+    def __init__(self, folder: Path, settings: Settings | None = None) -> None:
+        self.settings = settings or issuer_settings()
+        self.clock = ManualClock()
+        self.randomness = SeededRandomness()
+        self.outages = Outages()
+        self.keys = KeyFile(folder / "keys.json", self.clock, self.randomness)
+        self.signer = SwitchedSigner(self.keys, self.outages.vault)
+        self.record = MemoryRecord(self.outages.mariadb)
+        self.sessions = MemorySessionStore(self.settings.session_policy, self.outages.redis)
+        self.families = MemoryRefreshTokenStore(self.settings.refresh_policy, self.outages.redis)
+        self.roles = MemoryRoleDirectory(self.outages.redis)
+        self.feed = MemoryRevocationFeed(1, self.outages.redis)
+        self.hasher = BcryptPasswordHasher({1: Secret(b"p" * 32)}, 1, 4, workers=2)
+        self.adapters = IssuerAdapters(
+            record=self.record,
+            sessions=self.sessions,
+            families=self.families,
+            roles=self.roles,
+            limiter=MemoryAttemptLimiter(self.outages.redis),
+            publisher=self.feed,
+            feed=self.feed,
+            pending=MemoryPendingRecord(self.outages.redis),
+            hasher=self.hasher,
+            signing_keys=self.keys,
+            token_signer=PasetoTokenSigner(self.keys, self.signer),
+            token_verifier=PasetoTokenVerifier(
+                self.keys,
+                issuer=ISSUER,
+                audience=api_audience(ISSUER),
+                max_lifetime=timedelta(hours=1),
+                clock=self.clock,
+            ),
+            key_document=KeyDocument(self.keys),
+            clock=self.clock,
+            randomness=self.randomness,
+        )
+        self.use: UseCases = wire(self.settings, self.adapters)
+
+    async def close(self) -> None:
+        """Give the hashing threads back."""
+        self.hasher.close()
+
+    async def add_user(
+        self, username: str = "alice", *, roles: tuple[str, ...] = ("User",), password: Secret[str] | None = PASSWORD
+    ) -> User:
+        """Create a user ``<username>@example.com``."""
+        command = CreateUserCommand(username, f"{username}@example.com", None, frozenset(roles), password, ADMIN_ACTOR)
+        return await self.use.create_user(command)
+
+    async def sign_in(
+        self, login: str = "alice", password: Secret[str] = PASSWORD, replaced: Secret[str] | None = None
+    ) -> IssuedTokens:
+        """Sign in with a password."""
+        return await self.use.login_local(LoginLocalCommand(login, password, CALLER, replaced))
+
+    async def refresh(self, token: Secret[str], client: object = APP) -> IssuedTokens:
+        """Present a refresh token."""
+        return await self.use.refresh_tokens(RefreshCommand(token, client, CALLER))  # type: ignore[arg-type]
+
+    async def sign_out(self, issued: IssuedTokens, *, everywhere: bool = False) -> None:
+        """Sign out the browser that holds ``issued``."""
+        command = EndSessionCommand(issued.session_cookie, issued.refresh_token, everywhere, APP, CALLER)
+        await self.use.end_session(command)
+
+    async def authenticate(self, token: str) -> Principal:
+        """Present an access token, with everything the feed has to say taken in first."""
+        await self.follow()
+        return await self.use.authenticate_bearer(token)
+
+    async def follow(self) -> None:
+        """Bring the issuer's own copy of the revocations up to date without waiting."""
+        await self.use.follow_revocations.step(wait_seconds=0)
+
+    async def user(self, user_id: UUID) -> User:
+        """Return the user as recorded."""
+        return await self.use.read_users.one(user_id)
+
+    async def audited(self) -> list[AuditEvent]:
+        """Return the audit log, oldest first, with pending entries brought in."""
+        await self.use.record_pending.drain()
+
+        async def read(transaction: RecordTransaction) -> tuple[AuditEvent, ...]:
+            return await transaction.audit.latest(1_000)
+
+        return list(reversed(await self.record.transact(read)))
+
+    async def actions(self) -> list[str]:
+        """Return the audited actions, oldest first."""
+        return [event.action for event in await self.audited()]
+
+    async def claims(self, token: str) -> Claims:
+        """Return a token's claims after full verification."""
+        return await self.adapters.token_verifier.verify(token)
+
+
+def raw_payload(token: str) -> dict[str, object]:
+    """Return what stands in a token, unverified: for tests of the wire form."""
+    payload = base64.urlsafe_b64decode(token.split(".")[2] + "==")[:-64]
+    return msgspec.json.decode(payload, type=dict[str, object])
