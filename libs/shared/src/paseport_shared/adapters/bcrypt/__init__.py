@@ -1,0 +1,1 @@
+"""Password hashing with bcrypt on a bounded pool of threads."""
