@@ -19,6 +19,8 @@ from paseport_shared.domain.models.revocation import (
 from paseport_shared.domain.ports.revocation_feed import FeedGap
 
 _PATH: Final = "/internal/v1/feed"
+# The issuer refuses to be waited for longer; a reader that wants more asks again.
+_MAX_WAIT_SECONDS: Final = 1.0
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -67,8 +69,9 @@ class IssuerRevocationFeed:
 
         Raises ``FeedGap`` when the issuer starts anew or a change is missing, and ``Unavailable``.
         """
-        params = {"epoch": str(position.epoch), "seq": str(position.seq), "wait": f"{wait_seconds:.3f}"}
-        answer = await self._client.get(_PATH, params=params, deadline_seconds=DEADLINE_SECONDS + wait_seconds)
+        wait = min(wait_seconds, _MAX_WAIT_SECONDS)
+        params = {"epoch": str(position.epoch), "seq": str(position.seq), "wait": f"{wait:.3f}"}
+        answer = await self._client.get(_PATH, params=params, deadline_seconds=DEADLINE_SECONDS + wait)
         feed = answer.read_as(_Feed)
         if feed.reset or feed.epoch != position.epoch:
             raise FeedGap
