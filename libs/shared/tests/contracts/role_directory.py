@@ -74,7 +74,7 @@ class RoleDirectoryContract:
 
         found = await directory.find(state.user_id)
         assert found is not None
-        assert (found.revision, found.roles) == (50, {"r50"})
+        assert (found.revision, found.roles) == (50, frozenset({"r50"}))
 
     async def test_of_a_crowd_that_writes_one_revision_one_stores_it(self, directory: RoleDirectory) -> None:
         state = a_state()
