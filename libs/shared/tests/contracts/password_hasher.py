@@ -24,7 +24,7 @@ UNREADABLE = [
 
 
 class PasswordHasherContract:
-    """An adapter's test supplies the fixtures ``hasher``; ``hashes_done``, which counts the slow hashes of a hasher;
+    """The adapter's file supplies the fixtures ``hasher``; ``hashes_done``, which counts the slow hashes of a hasher;
     ``crowded_hasher``, which works on one hash at a time and lets one caller wait; and ``closed_hasher``."""
 
     async def test_a_user_who_types_the_right_password_is_recognised(self, hasher: PasswordHasher) -> None:

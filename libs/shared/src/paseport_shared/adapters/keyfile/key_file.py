@@ -14,6 +14,7 @@ from paseport_shared.adapters.keyfile.key_file_format import StoredVersion, deco
 from paseport_shared.adapters.keyfile.private_file import create_private_file, read_private_file
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
 from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import KeyStatus, VerificationKey
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
@@ -87,7 +88,7 @@ def _counts_at(key: VerificationKey, now: datetime) -> bool:
     return key.not_after is None or now < key.not_after
 
 
-def _first_version(now: datetime, token_bytes: Callable[[int], bytes]) -> bytes:
+def _first_version(now: datetime, token_bytes: Callable[[int], bytes]) -> Secret[bytes]:
     return encode_versions(
         [
             StoredVersion(

@@ -13,6 +13,7 @@ from msgspec import Meta
 from paseport.rfc3339 import format_time, parse_time
 
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
+from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import KeyStatus
 
 
@@ -45,7 +46,7 @@ class _WireFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _decoder = msgspec.json.Decoder(_WireFile)
 
 
-def encode_versions(versions: Iterable[StoredVersion]) -> bytes:
+def encode_versions(versions: Iterable[StoredVersion]) -> Secret[bytes]:
     """Write a key file, indented: an operator may have to look at it."""
     wire = _WireFile(
         versions=tuple(
@@ -59,17 +60,17 @@ def encode_versions(versions: Iterable[StoredVersion]) -> bytes:
             for version in versions
         )
     )
-    return msgspec.json.format(msgspec.json.encode(wire), indent=2) + b"\n"
+    return Secret(msgspec.json.format(msgspec.json.encode(wire), indent=2) + b"\n")
 
 
-def decode_versions(path: Path, content: bytes) -> list[StoredVersion]:
+def decode_versions(path: Path, content: Secret[bytes]) -> list[StoredVersion]:
     """Read the content of the key file at ``path``.
 
     Raises ``KeyFileProblem`` for anything but whole entries with different version numbers, of which one at most is
     ACTIVE: two would leave it to chance which one signs.
     """
     try:
-        wire = _decoder.decode(content)
+        wire = _decoder.decode(content.reveal())
         versions = [
             StoredVersion(
                 version=version.version,

@@ -1,4 +1,7 @@
-"""Files that nobody but this user reads, created whole or not at all."""
+"""Files that nobody but this user reads, created whole or not at all.
+
+Their content is a ``Secret`` from the first line to the last: error trackers print the local variables of our frames.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
+from paseport_shared.domain.models.secret import Secret
 
 _MAX_BYTES: Final = 64 * 1024
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def read_private_file(path: Path) -> bytes | None:
+def read_private_file(path: Path) -> Secret[bytes] | None:
     """Return the content of a file, or None where there is none.
 
     Raises ``KeyFileProblem`` unless it is a regular file, not a symbolic link, that belongs to this user, is closed to
@@ -36,13 +40,13 @@ def read_private_file(path: Path) -> bytes | None:
         raise KeyFileProblem(f"{path} cannot be opened: {error.strerror}. Let this user read it.") from error
     with os.fdopen(descriptor, "rb") as file:
         _refuse_shared(path, os.fstat(descriptor))
-        content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
+        content = Secret(file.read(_MAX_BYTES + 1))
+    if len(content.reveal()) > _MAX_BYTES:
         raise KeyFileProblem.malformed(path, "it is larger than 64 KiB")
     return content
 
 
-def create_private_file(path: Path, content: bytes) -> bytes:
+def create_private_file(path: Path, content: Secret[bytes]) -> Secret[bytes]:
     """Create a file with mode 0600, durably and in one step, and return what it holds.
 
     Two processes that start together agree: the first one's content stays, the other one is handed it. Linking says
@@ -83,11 +87,11 @@ def _refuse_shared(path: Path, status: os.stat_result) -> None:
         )
 
 
-def _write_durably(path: Path, content: bytes) -> None:
+def _write_durably(path: Path, content: Secret[bytes]) -> None:
     descriptor = os.open(path, _CREATE, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o600)
-        file.write(content)
+        file.write(content.reveal())
         file.flush()
         os.fsync(descriptor)
 
