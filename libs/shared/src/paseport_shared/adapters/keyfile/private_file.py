@@ -38,9 +38,12 @@ def read_private_file(path: Path) -> Secret[bytes] | None:
                 f"{path} is a symbolic link. Put the key file itself there, or name the folder that holds it."
             ) from error
         raise KeyFileProblem(f"{path} cannot be opened: {error.strerror}. Let this user read it.") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _refuse_shared(path, os.fstat(descriptor))
-        content = Secret(file.read(_MAX_BYTES + 1))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = Secret(file.read(_MAX_BYTES + 1))
+    finally:
+        os.close(descriptor)
     if len(content.reveal()) > _MAX_BYTES:
         raise KeyFileProblem.malformed(path, "it is larger than 64 KiB")
     return content
