@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from paseport_shared.domain.models import base62
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def uuid7(now: datetime, randomness: bytes) -> UUID:
     """Return a UUID version 7 (RFC 9562 §5.7) for ``now``; ``randomness`` is 10 bytes. Python 3.11 has none."""
-    milliseconds = int(now.timestamp() * 1000)
+    milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
     noise = int.from_bytes(randomness[:10])
     value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | noise
     value = value & ~(0xF << 76) | 0x7 << 76

@@ -1,0 +1,290 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+import pytest
+from contracts.revocation_feed import a_revocation
+from paseport_shared.adapters.memory.clock import START, ManualClock
+from paseport_shared.adapters.memory.outage import MemoryOutage
+from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
+from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot, RevocationKind
+from paseport_shared.domain.ports.revocation_feed import RevocationFeed
+from paseport_shared.domain.revocation_list import STALE_AFTER_SECONDS, RevocationList
+from paseport_shared.use_cases.follow_revocations import FollowRevocations
+
+PATIENCE_SECONDS = 10
+"""How long a test waits for what must happen at once before it fails."""
+
+
+class WatchedList(RevocationList):
+    """A verifier's copy that lets a test wait until it was brought up to date."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.updated = asyncio.Event()
+        self.tidied = asyncio.Event()
+
+    def replace(self, snapshot: FeedSnapshot) -> None:
+        super().replace(snapshot)
+        self.updated.set()
+
+    def apply(self, changes: tuple[FeedChange, ...]) -> None:
+        super().apply(changes)
+        self.updated.set()
+
+    def forget_expired(self, now: datetime) -> None:
+        super().forget_expired(now)
+        self.tidied.set()
+
+    async def next_update(self) -> None:
+        self.updated.clear()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self.updated.wait()
+
+
+class Relay:
+    """A ``RevocationFeed`` whose backend can be exchanged, as after a failover."""
+
+    def __init__(self, backend: RevocationFeed) -> None:
+        self.backend = backend
+
+    async def snapshot(self, now: datetime) -> FeedSnapshot:
+        return await self.backend.snapshot(now)
+
+    async def changes_since(self, position: FeedPosition, wait_seconds: float) -> tuple[FeedChange, ...]:
+        return await self.backend.changes_since(position, wait_seconds)
+
+
+class HastyFeed(Relay):
+    """A feed that never waits: heartbeats come as fast as they are asked for."""
+
+    async def changes_since(self, position: FeedPosition, wait_seconds: float) -> tuple[FeedChange, ...]:
+        await asyncio.sleep(0)
+        return await self.backend.changes_since(position, 0)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def outage() -> MemoryOutage:
+    return MemoryOutage()
+
+
+@pytest.fixture
+def feed(outage: MemoryOutage) -> MemoryRevocationFeed:
+    return MemoryRevocationFeed(1, outage, increments_kept=2)
+
+
+@pytest.fixture
+def relay(feed: MemoryRevocationFeed) -> Relay:
+    return Relay(feed)
+
+
+@pytest.fixture
+def copy(clock: ManualClock) -> WatchedList:
+    return WatchedList(clock)
+
+
+@pytest.fixture
+def follow(relay: Relay, copy: WatchedList, clock: ManualClock) -> FollowRevocations:
+    return FollowRevocations(relay, copy, clock)
+
+
+@asynccontextmanager
+async def running(follow: FollowRevocations) -> AsyncIterator[None]:
+    """The follower runs beside the test, as it does beside a verifier."""
+    task = asyncio.create_task(follow())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def held(copy: RevocationList) -> int:
+    return sum(copy.state().in_force.values())
+
+
+# --- step by step -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_verifier_begins_with_a_snapshot(
+    follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList
+) -> None:
+    feed.load([a_revocation(at=START) for _ in range(5)])
+
+    await follow.step()
+
+    assert held(copy) == 5
+    assert copy.position == FeedPosition(1, 5)
+
+
+async def test_a_snapshot_leaves_out_what_expired_by_the_verifiers_clock(
+    follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList, clock: ManualClock
+) -> None:
+    feed.load([a_revocation(at=START)])
+    clock.advance(3600)
+
+    await follow.step()
+
+    assert held(copy) == 0
+
+
+async def test_a_verifier_goes_on_with_increments(
+    follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList
+) -> None:
+    await follow.step(0)
+    position = await feed.publish(a_revocation(RevocationKind.KEY, at=START))
+
+    await follow.step(0)
+
+    assert copy.position == position
+    assert dict(copy.state().in_force) == {RevocationKind.KEY: 1}
+
+
+async def test_a_heartbeat_renews_the_copy(follow: FollowRevocations, copy: WatchedList, clock: ManualClock) -> None:
+    await follow.step(0)
+    clock.advance(4)
+
+    await follow.step(0)
+
+    assert copy.state().age_seconds == 0
+
+
+async def test_a_verifier_that_fell_behind_reads_a_snapshot(
+    follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList
+) -> None:
+    await follow.step(0)
+    for _ in range(3):
+        await feed.publish(a_revocation(at=START))
+
+    await follow.step(0)
+
+    assert held(copy) == 3
+    assert copy.position == FeedPosition(1, 3)
+
+
+async def test_a_new_epoch_is_read_from_a_snapshot(
+    follow: FollowRevocations, relay: Relay, feed: MemoryRevocationFeed, copy: WatchedList
+) -> None:
+    """After a failover the numbers mean something else, even where they look alike."""
+    await feed.publish(a_revocation(at=START))
+    await follow.step(0)
+    promoted = MemoryRevocationFeed(2)
+    promoted.load([a_revocation(RevocationKind.FAMILY, at=START)])
+    relay.backend = promoted
+
+    await follow.step(0)
+
+    assert copy.position == FeedPosition(2, 1)
+    assert dict(copy.state().in_force) == {RevocationKind.FAMILY: 1}
+
+
+async def test_an_outage_ages_the_copy_until_nobody_trusts_it(
+    follow: FollowRevocations, copy: WatchedList, outage: MemoryOutage, clock: ManualClock
+) -> None:
+    await follow.step(0)
+
+    with outage:
+        clock.advance(STALE_AFTER_SECONDS + 0.1)
+        with pytest.raises(Unavailable):
+            await follow.step(0)
+
+    assert copy.state().age_seconds == pytest.approx(STALE_AFTER_SECONDS + 0.1)
+    assert not copy.state().is_fresh
+
+
+async def test_an_outage_loses_nothing_that_was_held(
+    follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList, outage: MemoryOutage
+) -> None:
+    await feed.publish(a_revocation(at=START))
+    await follow.step(0)
+
+    with outage, pytest.raises(Unavailable):
+        await follow.step(0)
+    feed.load([a_revocation(at=START)])
+    await follow.step(0)
+
+    assert held(copy) == 2
+
+
+async def test_an_outage_during_a_resync_leaves_the_copy_as_it_was(
+    follow: FollowRevocations, relay: Relay, feed: MemoryRevocationFeed, copy: WatchedList
+) -> None:
+    """The gap was seen, the snapshot did not come: what was known stays in force, the position stays behind."""
+    await feed.publish(a_revocation(at=START))
+    await follow.step(0)
+    down = MemoryOutage()
+
+    class GoesAwayAfterTheGap(Relay):
+        async def snapshot(self, now: datetime) -> FeedSnapshot:
+            with down:
+                return await self.backend.snapshot(now)
+
+    relay.backend = GoesAwayAfterTheGap(MemoryRevocationFeed(2, down))
+
+    with pytest.raises(Unavailable):
+        await follow.step(0)
+
+    assert held(copy) == 1
+    assert copy.position == FeedPosition(1, 1)
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_running_verifier_hears_of_a_revocation_at_once(
+    follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList
+) -> None:
+    async with running(follow):
+        await copy.next_update()
+        position = await feed.publish(a_revocation(at=START))
+        await copy.next_update()
+
+    assert copy.position == position
+
+
+async def test_a_verifier_that_starts_during_an_outage_catches_up_by_itself(
+    follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList, outage: MemoryOutage
+) -> None:
+    feed.load([a_revocation(at=START)])
+
+    async with running(follow):
+        with outage:
+            await asyncio.sleep(0)
+            assert copy.position is None
+        await copy.next_update()
+
+    assert held(copy) == 1
+
+
+async def test_a_verifier_that_runs_for_long_forgets_what_expired(
+    feed: MemoryRevocationFeed, copy: WatchedList, clock: ManualClock
+) -> None:
+    feed.load([a_revocation(at=START) for _ in range(2)])
+
+    async with running(FollowRevocations(HastyFeed(feed), copy, clock)):
+        await copy.next_update()
+        assert held(copy) == 2
+        clock.advance(3600)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await copy.tidied.wait()
+
+    assert held(copy) == 0
+
+
+async def test_a_stopped_verifier_stops_following(
+    follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList
+) -> None:
+    async with running(follow):
+        await copy.next_update()
+
+    await feed.publish(a_revocation(at=START))
+
+    assert held(copy) == 0
