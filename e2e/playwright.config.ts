@@ -1,0 +1,70 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from '@playwright/test';
+
+const { CHROMIUM: executablePath, CI } = process.env;
+if (!executablePath) throw new Error('CHROMIUM must name the browser. `make e2e` finds or installs one.');
+
+export default defineConfig({
+	testDir: 'tests',
+	globalSetup: './support/start-paseport.ts',
+	outputDir: 'test-results',
+	// One picture per page, theme and size.
+	snapshotPathTemplate: 'screenshots/{arg}-{projectName}{ext}',
+	// Text is drawn by the operating system: the committed pictures are of Linux with the DejaVu fonts (support/fonts.conf).
+	ignoreSnapshots: process.platform !== 'linux',
+	updateSnapshots: 'none',
+	// The journeys share one installation and one browser; two at a time would only wait for each other on small machines.
+	workers: 1,
+	// A journey that passes at the second try hides a fault.
+	retries: 0,
+	forbidOnly: CI === 'true',
+	timeout: 60_000,
+	expect: {
+		timeout: 10_000,
+		// Another build of Chromium may shade the edges of letters a little differently.
+		toHaveScreenshot: { maxDiffPixelRatio: 0.01, animations: 'disabled', caret: 'hide', scale: 'css' }
+	},
+	reporter: [['list'], ['html', { open: 'never' }]],
+	use: {
+		browserName: 'chromium',
+		locale: 'en-GB',
+		timezoneId: 'UTC',
+		trace: 'retain-on-failure',
+		screenshot: 'only-on-failure',
+		actionTimeout: 10_000,
+		navigationTimeout: 20_000,
+		launchOptions: {
+			executablePath,
+			// --no-sandbox: containers and CI run as root; the browser opens nothing but the app under test.
+			args: [
+				'--no-sandbox',
+				'--disable-gpu',
+				'--no-first-run',
+				'--disable-background-networking',
+				'--disable-component-update',
+				'--disable-sync',
+				'--force-color-profile=srgb',
+				'--font-render-hinting=none'
+			],
+			env: {
+				...definedOnly(process.env),
+				FONTCONFIG_FILE: fileURLToPath(new URL('support/fonts.conf', import.meta.url))
+			}
+		}
+	},
+	projects: [
+		{ name: 'desktop', use: { viewport: { width: 1280, height: 800 } } },
+		{
+			name: 'phone',
+			// The journeys are the same on every size; here run those that the size changes.
+			grep: /@phone/,
+			use: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
+		}
+	]
+});
+
+function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {
+	return Object.fromEntries(
+		Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+	);
+}
