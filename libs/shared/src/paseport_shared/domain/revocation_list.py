@@ -83,7 +83,7 @@ class RevocationList:
             if subject is not None and (kind, subject) in self._revoked:
                 raise InvalidAccessToken(f"{kind.value} is revoked")
         user = self._revoked.get((RevocationKind.USER, claims.subject))
-        if user is not None and (claims.user_version or 0) < (user.min_version or 0):
+        if user is not None and user.min_version is not None and (claims.user_version or 0) < user.min_version:
             raise InvalidAccessToken("user version is revoked")
 
     def forget_expired(self, now: datetime) -> None:

@@ -31,6 +31,12 @@ class Revocation:
     recorded_at: datetime
     expires_at: datetime
 
+    def __post_init__(self) -> None:
+        """Refuse a revocation that would revoke nothing: ValueError."""
+        if (self.kind is RevocationKind.USER) != (self.min_version is not None):
+            message = "min_version belongs to USER revocations, and to them always"
+            raise ValueError(message)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class FeedPosition:

@@ -23,6 +23,21 @@ class PasswordHasher(Protocol):
     All methods raise ``Overloaded`` at once when the pool's queue is full: nothing was hashed.
     """
 
+    @property
+    def in_use(self) -> int:
+        """How many threads hash now."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """How many threads there are."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for one."""
+        ...
+
     async def hash(self, password: Secret[str]) -> str:
         """Return the stored form ``{scheme}…`` of a password (NFKC is applied here, LG-08)."""
         ...
