@@ -5,7 +5,8 @@ const dateTimeFormat = new Intl.DateTimeFormat(language, { dateStyle: 'medium', 
 const dateFormat = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
 const relativeFormat = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
 const numberFormat = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
-const compactFormat = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 });
+// British English would write a million with the "m" of a metre.
+const compactFormat = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
 const percentFormat = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 2 });
 
 /** Stands where there is no value. */

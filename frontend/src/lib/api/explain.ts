@@ -4,6 +4,9 @@ import type { Problem } from './problem';
 /** Sentences for people, by the contract's codes. What is not listed speaks with the server's own `detail`. */
 const sentences: Readonly<Record<string, string>> = {
 	invalid_credentials: 'The user name or the password is not right.',
+	invalid_token: 'The server does not accept this sign-in. Sign in again.',
+	authentication_required: 'You are not signed in.',
+	signed_out: 'You are signed out.',
 	invalid_reset_token:
 		'This link is no longer valid. It works once, for 30 minutes. Ask an admin for a new one.',
 	too_many_attempts: 'Too many attempts.',

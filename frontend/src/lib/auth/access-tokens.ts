@@ -37,7 +37,8 @@ type Message =
 	| { readonly kind: 'ask' }
 	| { readonly kind: 'token'; readonly token: AccessToken }
 	| { readonly kind: 'signed-in'; readonly token: AccessToken }
-	| { readonly kind: 'signed-out' };
+	| { readonly kind: 'signed-out' }
+	| { readonly kind: 'refused' };
 
 /** How long a tab waits for another one's token before it renews by itself. */
 const handoverMs = 150;
@@ -118,6 +119,7 @@ export class AccessTokens {
 		const token = await this.#refresh();
 		if (epoch !== this.#epoch) return this.#current;
 		if (token === null) {
+			this.#tell({ kind: 'refused' });
 			this.#end('expired', false);
 			return null;
 		}
@@ -175,6 +177,10 @@ export class AccessTokens {
 			case 'signed-out':
 				this.#end('signed-out', true);
 				break;
+			case 'refused':
+				// Another tab was told that nobody is signed in. Ask for ourselves next time, and hand a dead token to nobody.
+				this.#current = null;
+				break;
 		}
 	}
 
@@ -196,7 +202,8 @@ export class AccessTokens {
 /** Only scripts of this origin can write to the channel; another version of the app may be one of them. */
 function messageFrom(data: unknown): Message | null {
 	if (typeof data !== 'object' || data === null || !('kind' in data)) return null;
-	if (data.kind === 'ask' || data.kind === 'signed-out') return { kind: data.kind };
+	if (data.kind === 'ask' || data.kind === 'signed-out' || data.kind === 'refused')
+		return { kind: data.kind };
 	if (data.kind !== 'token' && data.kind !== 'signed-in') return null;
 	if (!('token' in data) || typeof data.token !== 'object' || data.token === null) return null;
 	const { value, renewAt, expiresAt } = data.token as Partial<Record<keyof AccessToken, unknown>>;

@@ -2,7 +2,7 @@
 import { error, redirect } from '@sveltejs/kit';
 import { clients } from '$lib/api';
 import { getDashboard, type Dashboard } from '$lib/api/dashboard';
-import { asProblem } from '$lib/api/problem';
+import { asProblem, type Problem } from '$lib/api/problem';
 import { explain } from '$lib/api/explain';
 import { loginPath } from './local-path';
 import { session } from './session.svelte';
@@ -12,10 +12,18 @@ let first: Dashboard | null = null;
 /** Open the session of this browser, or send the person to the sign-in form and back. */
 export async function requireSession(url: URL): Promise<void> {
 	if (session.open) return;
-	const known = await isSignedIn().catch(refuse);
-	if (!known) redirect(303, loginPath(url));
-	await identify().catch(refuse);
-	session.open = true;
+	try {
+		if (await isSignedIn()) {
+			await identify();
+			session.open = true;
+		}
+	} catch (thrown) {
+		const problem = asProblem(thrown);
+		// A token handed over by another tab may belong to a session that has just ended: the form need not ask again.
+		if (problem.code === 'signed_out') redirect(303, loginPath(url, 'expired'));
+		refuse(problem);
+	}
+	if (!session.open) redirect(303, loginPath(url));
 }
 
 /** Refuse early what the server would refuse anyway, with a page that says why. */
@@ -51,8 +59,7 @@ export function takeFirstDashboard(): Dashboard | null {
 	return dashboard;
 }
 
-function refuse(thrown: unknown): never {
-	const problem = asProblem(thrown);
+function refuse(problem: Problem): never {
 	error(problem.status >= 400 ? problem.status : 503, {
 		message: explain(problem),
 		code: problem.code,
