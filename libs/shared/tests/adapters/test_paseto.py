@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import paseport
 import pyseto
 import pytest
 from contracts.signing_keys import EVERY_STATUS, VerificationKeysContract
@@ -20,8 +21,8 @@ from contracts.token_signer_verifier import (
     user_claims,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from paseport import InvalidKeyDocument, KeyStatus, RemoteKeySet
-from paseport.key_set import PublishedKey, encode_key_document, parse_key_document
+from paseport import InvalidKeyDocument, PublishedKey, RemoteKeySet
+from paseport.key_set import encode_key_document, parse_key_document
 from paseport.paserk import encode_public_key, public_key_id
 from paseport.v4_public import assemble, footer_for, signing_input
 from paseport_shared.adapters.keyfile.key_file import KeyFile
@@ -34,8 +35,7 @@ from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
 from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models import signing_key
-from paseport_shared.domain.models.signing_key import VerificationKey
+from paseport_shared.domain.models.signing_key import KeyStatus, VerificationKey
 from paseport_shared.domain.ports.signing_keys import VerificationKeys
 
 MAX_AGE_SECONDS = 60.0
@@ -63,6 +63,19 @@ class Backend:
     async def sign(self, message: bytes, *, key_version: int) -> bytes:
         self._outage.check()
         return await self._keys.sign(message, key_version=key_version)
+
+
+class ListedKeys:
+    """An issuer whose key versions are in any state."""
+
+    def __init__(self, keys: Sequence[VerificationKey]) -> None:
+        self._keys = tuple(keys)
+
+    async def active(self) -> VerificationKey:
+        return next(key for key in self._keys if key.status is KeyStatus.ACTIVE)
+
+    async def published(self) -> tuple[VerificationKey, ...]:
+        return self._keys
 
 
 class IssuerDocument:
@@ -176,20 +189,11 @@ class TestVerifierThatFetchesTheKeyDocument(PasetoContract):
 class TestPublishedKeys(VerificationKeysContract):
     @pytest.fixture
     def published(self) -> list[VerificationKey]:
-        return [a_key(number, KeyStatus(status.value)) for number, status in enumerate(EVERY_STATUS, start=1)]
+        return [a_key(number, status) for number, status in enumerate(EVERY_STATUS, start=1)]
 
     @pytest.fixture
-    def keys(self, published: Sequence[VerificationKey], fetch_of: IssuerDocument, clock: ManualClock) -> PublishedKeys:
-        return remote(fetch_of, clock)
-
-    @pytest.fixture
-    def fetch_of(self, published: Sequence[VerificationKey], other_keys: KeyFile) -> IssuerDocument:
-        fetch = IssuerDocument(KeyDocument(other_keys))
-        fetch.body = encode_key_document(
-            PublishedKey(key.kid, key.public_key, KeyStatus(key.status.value), key.not_before, key.not_after)
-            for key in published
-        )
-        return fetch
+    def keys(self, published: Sequence[VerificationKey], clock: ManualClock) -> PublishedKeys:
+        return remote(IssuerDocument(KeyDocument(ListedKeys(published))), clock)
 
 
 def a_key(number: int, status: KeyStatus) -> VerificationKey:
@@ -198,7 +202,7 @@ def a_key(number: int, status: KeyStatus) -> VerificationKey:
         version=UNNUMBERED,
         kid=public_key_id(public_key),
         public_key=public_key,
-        status=signing_key.KeyStatus(status.value),
+        status=status,
         not_before=START,
         not_after=START + timedelta(hours=1),
     )
@@ -227,7 +231,7 @@ async def test_a_token_of_any_paseto_library_with_the_issuer_s_key_is_ours(tmp_p
     ours = await PasetoTokenSigner(known := KeyFile(tmp_path / "keys.json", clock, SeededRandomness()), known).sign(
         user_claims(START)
     )
-    document = encode_key_document([PublishedKey(kid, public_key, KeyStatus.ACTIVE)])
+    document = encode_key_document([PublishedKey(kid, public_key, paseport.KeyStatus.ACTIVE)])
 
     token = pyseto.encode(theirs, message_of(ours), footer=footer_for(kid), serializer=json).decode()
     fetch = IssuerDocument(KeyDocument(known))
