@@ -1,5 +1,6 @@
 """The record on SQLite keeps the record's promises."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -43,11 +44,12 @@ def cut(engine: AsyncEngine, folder: Path) -> Cut:
     @asynccontextmanager
     async def gone() -> AsyncIterator[None]:
         await engine.dispose()
-        hidden = folder.rename(folder.with_name("unmounted"))
+        unmounted = folder.with_name("unmounted")
+        os.rename(folder, unmounted)
         try:
             yield
         finally:
-            hidden.rename(folder)
+            os.rename(unmounted, folder)
 
     return gone
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 LOCK_TIMEOUT: Final = timedelta(milliseconds=500)
 """How long one statement waits for another transaction before the whole transaction is tried again."""
@@ -35,6 +35,12 @@ def create_engine_for(url: str, *, lock_timeout: timedelta = LOCK_TIMEOUT) -> As
             raise ValueError(message)
 
 
+def pool_size(engine: AsyncEngine) -> int:
+    """Return how many connections the engine opens at most."""
+    pool = engine.sync_engine.pool
+    return pool.size() if isinstance(pool, QueuePool) else 1
+
+
 def _create_sqlite_engine(url: URL, lock_timeout: timedelta) -> AsyncEngine:
     path = url.database
     if not path or path == ":memory:" or url.query:
@@ -42,8 +48,8 @@ def _create_sqlite_engine(url: URL, lock_timeout: timedelta) -> AsyncEngine:
         raise ValueError(message)
     engine = create_async_engine(
         url.set(drivername="sqlite+aiosqlite"),
-        # One writer at a time is all that SQLite has. Queueing for the one connection is fair and wakes up at once;
-        # queueing in SQLite's busy handler is neither.
+        # One writer at a time is all that SQLite has. Queueing for the one connection (``SqlRecord``) is fair and wakes
+        # up at once; queueing in SQLite's busy handler is neither.
         poolclass=AsyncAdaptedQueuePool,
         pool_size=1,
         max_overflow=0,

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from paseport_shared.adapters.sql.audit_log import SqlAuditLog
+from paseport_shared.adapters.sql.engine import pool_size
 from paseport_shared.adapters.sql.password_reset_repository import SqlPasswordResetRepository
 from paseport_shared.adapters.sql.revocation_record import SqlRevocationRecord
 from paseport_shared.adapters.sql.session import SqlSession
@@ -38,6 +39,9 @@ class SqlRecord:
     def __init__(self, engine: AsyncEngine, *, deadline: timedelta = DEADLINE) -> None:
         self._engine = engine
         self._deadline = deadline
+        # Callers queue here and not in the pool: a caller who gives up while the pool opens a connection would leave
+        # those behind him waiting, though there is room again.
+        self._places = asyncio.Semaphore(pool_size(engine))
 
     async def transact(self, work: Callable[[RecordTransaction], Awaitable[T]]) -> T:
         """See ``Record.transact``.
@@ -56,7 +60,7 @@ class SqlRecord:
         while True:
             session = SqlSession(self._engine)
             try:
-                async with session:
+                async with self._places, session:
                     answer = await work(SqlRecordTransaction(session))
                     await session.commit()
                     return answer
