@@ -1,0 +1,90 @@
+"""The frame around both services: what every request gets, whichever route answers it, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.openapi.config import OpenAPIConfig
+from litestar.types import ASGIApp, ControllerRouterHandler, Dependencies
+
+from paseport_shared.domain.errors import AuthError
+from paseport_shared.http.client_address import ClientAddress, TrustedProxies
+from paseport_shared.http.cors import Cors
+from paseport_shared.http.hosts import AllowedHosts
+from paseport_shared.http.metrics import ServiceMetrics
+from paseport_shared.http.observe import ObserveRequests
+from paseport_shared.http.problem import PROBLEMS, RenderProblems, Row, exception_handlers
+from paseport_shared.http.request_id import RequestId
+from paseport_shared.http.security_headers import SecurityHeaders
+from paseport_shared.http.strict_request import StrictRequest
+
+MAX_BODY_BYTES: Final = 256 * 1024
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]] | AbstractAsyncContextManager[None]
+
+
+class ServiceApp(Litestar):
+    """Litestar in a frame of plain ASGI middleware.
+
+    Litestar's own middleware runs behind its router and would not see unknown routes, so the frame stands in front, and
+    its order is decided here alone: request id → client address → log and metrics → security headers → problems → host
+    → CORS → Litestar (routing, guards, body of at most 256 KiB, handler).
+    """
+
+    def __init__(
+        self,
+        *,
+        route_handlers: Sequence[ControllerRouterHandler],
+        metrics: ServiceMetrics,
+        state: Mapping[str, Any],
+        dependencies: Dependencies | None = None,
+        lifespan: Sequence[Lifespan] = (),
+        openapi: OpenAPIConfig | None = None,
+        allowed_hosts: Sequence[str] | None = None,
+        allowed_origins: Sequence[str] = (),
+        cors_origins: Sequence[str] = (),
+        trusted_proxies: Sequence[str] = (),
+        https: bool = True,
+        problems: Mapping[type[AuthError], Row] = PROBLEMS,
+    ) -> None:
+        """Build the app.
+
+        ``allowed_hosts`` are values of the Host header, with the port where it is not 80 or 443; None takes any, which
+        is for a port that browsers do not reach. ``allowed_origins`` may use cookies; ``cors_origins`` are those of
+        them that are not ours and may read answers. ``state`` holds what guards need: ``authenticate_bearer`` and more.
+        """
+        super().__init__(
+            route_handlers=route_handlers,
+            dependencies=dependencies,
+            state=State({**state, "allowed_origins": frozenset(allowed_origins)}),
+            lifespan=list(lifespan),
+            openapi_config=openapi,
+            exception_handlers=exception_handlers(problems),
+            request_class=StrictRequest,
+            request_max_body_size=MAX_BODY_BYTES,
+            # The frame logs. Litestar's default would configure the process' logging while it is constructed.
+            logging_config=None,
+            debug=False,
+            pdb_on_exception=False,
+        )
+        frame: ASGIApp = super().__call__
+        if cors_origins:
+            frame = Cors(frame, cors_origins)
+        if allowed_hosts is not None:
+            frame = AllowedHosts(frame, allowed_hosts)
+        frame = RenderProblems(frame, problems)
+        frame = SecurityHeaders(frame, https=https)
+        frame = ObserveRequests(frame, metrics)
+        frame = ClientAddress(frame, TrustedProxies(trusted_proxies))
+        self._frame: ASGIApp = RequestId(frame)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "http":
+            await self._frame(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)

@@ -1,0 +1,132 @@
+"""Bearer authentication (RFC 6750 §2.1) and the guards that say who may do what.
+
+One mechanism: **guards**. Litestar runs guards before it reads the body and before any dependency, so a guard
+authenticates first and leaves the principal in the connection's scope, where the guards after it and the dependency
+``provide_principal`` find it. Nothing is verified twice, and a route without a guard costs nothing.
+
+- ``require_bearer``: any caller with a valid access token;
+- ``require_scope("admin")``: the token must also cover the scope (403 ``insufficient_scope``);
+- ``require_role("Admin")``, ``require_any_role("User", "Admin")``: the subject must also hold a role now (403
+  ``insufficient_role``).
+
+List the scope before the role: guards run in that order. The use case ``AuthenticateBearer`` is taken from
+``app.state.authenticate_bearer``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from litestar.connection import ASGIConnection, Request
+from litestar.handlers import BaseRouteHandler
+
+from paseport_shared.domain.errors import InsufficientRole, InsufficientScope, InvalidAccessToken
+from paseport_shared.domain.models.principal import Principal
+from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+_PRINCIPAL: Final = "principal"
+# RFC 6750 §2.1: 1*SP between scheme and token. Whatever the token's own grammar is, it is one word of visible ASCII.
+_CREDENTIALS: Final = re.compile(rb"bearer +([\x21-\x7e]+)", re.IGNORECASE)
+
+
+def bearer_token(connection: Connection) -> str | None:
+    """Return the bearer token of ``Authorization``, or None where none is presented.
+
+    Another scheme presents no bearer token. Raises ``InvalidAccessToken`` for a header that is sent twice, and for
+    anything after ``Bearer`` that is not one word of visible ASCII. Query and body are never read (RFC 9700 §4.3.2).
+    """
+    values = [value for name, value in connection.scope["headers"] if name == b"authorization"]
+    if not values:
+        return None
+    if len(values) > 1:
+        raise InvalidAccessToken("Authorization was sent more than once")
+    if values[0].split(b" ", 1)[0].lower() != b"bearer":
+        return None
+    match = _CREDENTIALS.fullmatch(values[0])
+    if match is None:
+        raise InvalidAccessToken("the bearer token is not one word of visible ASCII")
+    return match[1].decode("ascii")
+
+
+async def authenticate(connection: Connection) -> Principal:
+    """Return who is calling, verifying the token once per request.
+
+    Raises what ``AuthenticateBearer`` raises: ``AuthenticationRequired``, ``InvalidAccessToken`` or ``Unavailable``.
+    """
+    state = connection.scope["state"]
+    known: Principal | None = state.get(_PRINCIPAL)
+    if known is not None:
+        return known
+    use_case: AuthenticateBearer = connection.app.state.authenticate_bearer
+    principal = await use_case(bearer_token(connection))
+    state[_PRINCIPAL] = principal
+    return principal
+
+
+def provide_principal(request: Request[Any, Any, Any]) -> Principal:
+    """Dependency ``principal``: the caller that a guard of the route authenticated.
+
+    Raises ``RuntimeError``, answered as a 500, on a route that forgot its guard.
+    """
+    principal: Principal | None = request.scope["state"].get(_PRINCIPAL)
+    if principal is None:
+        message = "a handler takes the principal, but no guard of its route authenticates"
+        raise RuntimeError(message)
+    return principal
+
+
+async def require_bearer(connection: Connection, _: BaseRouteHandler) -> None:
+    """Guard: any caller with a valid access token."""
+    await authenticate(connection)
+
+
+class RequireScope:
+    """Guard: the caller's token covers ``scope``; 403 ``insufficient_scope`` otherwise."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+
+    async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
+        """Authenticate, then ask for the scope."""
+        principal = await authenticate(connection)
+        if self.scope not in principal.claims.scope:
+            raise InsufficientScope(self.scope)
+
+
+class RequireRole:
+    """Guard: the caller holds one of ``roles`` now; 403 ``insufficient_role`` otherwise."""
+
+    def __init__(self, roles: frozenset[str]) -> None:
+        self.roles = roles
+
+    async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
+        """Authenticate, then ask for a role."""
+        principal = await authenticate(connection)
+        if self.roles.isdisjoint(principal.roles):
+            raise InsufficientRole(f"needs one of: {', '.join(sorted(self.roles))}")
+
+
+def require_scope(scope: str) -> RequireScope:
+    """Return a guard for callers whose token covers ``scope``."""
+    return RequireScope(scope)
+
+
+def require_role(role: str) -> RequireRole:
+    """Return a guard for callers who hold ``role`` now."""
+    return RequireRole(frozenset({role}))
+
+
+def require_any_role(*roles: str) -> RequireRole:
+    """Return a guard for callers who hold one of ``roles`` now."""
+    return RequireRole(frozenset(roles))
+
+
+def required_scopes(handler: BaseRouteHandler) -> tuple[str, ...] | None:
+    """Return the scopes that a route's guards ask for, or None for a route that no guard of this module protects."""
+    guards = handler.resolve_guards()
+    if not any(guard is require_bearer or isinstance(guard, RequireScope | RequireRole) for guard in guards):
+        return None
+    return tuple(guard.scope for guard in guards if isinstance(guard, RequireScope))

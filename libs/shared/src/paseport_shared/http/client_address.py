@@ -1,0 +1,92 @@
+"""Where a request really comes from (LG-12): limits and the audit log hang on it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+from litestar.connection import ASGIConnection
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_FORWARDED_FOR: Final = b"x-forwarded-for"
+_STATE_KEY: Final = "client_address"
+_MAX_HOPS: Final = 32
+"""More hops than any honest chain of proxies has; what stands further left cannot be reached anyway."""
+
+
+class TrustedProxies:
+    """The networks whose ``X-Forwarded-For`` is believed (``PASEPORT_TRUSTED_PROXIES``, CIDRs).
+
+    Raises ``ValueError`` for a text that is no network.
+    """
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        self._networks = tuple(ipaddress.ip_network(network) for network in networks)
+
+    def client_of(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """Return the right-most hop that is no proxy of ours, in canonical spelling.
+
+        What stands left of it was written by the client. A header with a hop that is no address is not believed at all:
+        the peer's address counts then. A peer that is no IP address (a Unix socket) is returned as it is.
+        """
+        address = _parse(peer or "")
+        if address is None:
+            return peer
+        if not self._networks or not self._trusts(address):
+            return str(address)
+        hops = [hop for name, value in headers if name == _FORWARDED_FOR for hop in value.split(b",")]
+        client = address
+        for hop in reversed(hops[-_MAX_HOPS:]):
+            forwarded = _parse(hop.decode("latin-1").strip())
+            if forwarded is None:
+                return str(address)
+            client = forwarded
+            if not self._trusts(forwarded):
+                break
+        return str(client)
+
+    def _trusts(self, address: _Address) -> bool:
+        return any(address.version == network.version and address in network for network in self._networks)
+
+
+class ClientAddress:
+    """ASGI middleware: finds the client's address once, for ``client_address``."""
+
+    def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:
+        self._app = app
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        client = scope.get("client")
+        peer = client[0] if client else None
+        scope["state"][_STATE_KEY] = self._proxies.client_of(peer, scope["headers"])
+        await self._app(scope, receive, send)
+
+
+def client_address(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    """Return the client's address, or None where the server knows no peer."""
+    return address_in(connection.scope)
+
+
+def address_in(scope: Scope) -> str | None:
+    """Return the same for plain ASGI code."""
+    address: str | None = scope.get("state", {}).get(_STATE_KEY)
+    return address
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str) -> _Address | None:
+    """Return the address, IPv4-mapped ones as IPv4. Zone ids are refused: each would be a bucket of its own."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            return None
+        return address.ipv4_mapped or address
+    return address

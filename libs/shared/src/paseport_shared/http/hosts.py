@@ -1,0 +1,45 @@
+"""Which host names are served.
+
+Absolute URLs always come from the settings, never from a header (AZ-25). This check closes what is left: a foreign name
+that resolves here (DNS rebinding), caches that are poisoned through ``Host``, and requests that two parsers would read
+differently (FA-14).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from paseport_shared.domain.errors import UnlistedHost
+
+_DEFAULT_PORTS: Final = (":80", ":443")
+
+
+class AllowedHosts:
+    """ASGI middleware: refuses a request whose ``Host`` is absent, sent twice or not listed.
+
+    A listed name without a port also covers the default ports; any other port has to be listed. ``X-Forwarded-Host`` is
+    not read. Raises ``UnlistedHost``.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+        self._app = app
+        names = {host.lower() for host in hosts}
+        portless = {name for name in names if not name.rpartition("]")[2].count(":")}
+        self._hosts = frozenset(
+            value.encode() for value in names | {name + port for name in portless for port in _DEFAULT_PORTS}
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1:
+            raise UnlistedHost(f"{len(hosts)} Host headers")
+        # Comparison with a list leaves nothing to parse: `/?#@`, spaces and trailing dots are simply other names.
+        if hosts[0].lower() not in self._hosts:
+            raise UnlistedHost("the Host header names another host")
+        if not scope["path"].startswith("/"):
+            raise UnlistedHost("the request target is not a path")
+        await self._app(scope, receive, send)
