@@ -1,0 +1,5 @@
+"""The ``paseport`` command."""
+
+from paseport_standalone.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,211 @@
+"""Speaking HTTP to the running issuer, so that every command changes the system that serves people now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+from uuid import UUID
+
+import httpx
+import msgspec
+from paseport_shared.domain.models.identifiers import canonical
+
+from paseport_standalone.cli.errors import NOT_RUNNING, CommandFailed, FieldError
+from paseport_standalone.data_folder import DataFolder, DataFolderProblem
+
+_TIMEOUT_SECONDS: Final = 10.0
+_PAGE: Final = 200
+
+_Wire = TypeVar("_Wire")
+
+
+class UserView(msgspec.Struct, frozen=True):
+    """A user as the issuer shows it."""
+
+    id: str
+    username: str
+    email: str
+    display_name: str | None
+    roles: tuple[str, ...]
+    disabled: bool
+    built_in: bool
+    has_password: bool
+    created_at: str
+    updated_at: str
+
+
+class UserPage(msgspec.Struct, frozen=True):
+    """Part of the list of users."""
+
+    items: tuple[UserView, ...]
+    next: str | None
+    total: int
+
+
+class ResetLink(msgspec.Struct, frozen=True):
+    """A one-time link."""
+
+    url: str
+    expires_at: str
+
+
+class KeyView(msgspec.Struct, frozen=True):
+    """A verification key as the key document names it."""
+
+    kid: str
+    status: str
+    not_before: str | None
+    not_after: str | None
+
+
+class _KeyDocument(msgspec.Struct, frozen=True):
+    keys: tuple[KeyView, ...]
+
+
+class _Token(msgspec.Struct, frozen=True):
+    access_token: str
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    code: str
+    detail: str | None = None
+    title: str | None = None
+    errors: tuple[FieldError, ...] = ()
+
+
+class IssuerClient:
+    """The issuer of one data folder, as the built-in account ``cli``. Every method raises ``CommandFailed``."""
+
+    def __init__(self, http: httpx.Client, token: str) -> None:
+        self._http = http
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def users(self, query: dict[str, str]) -> UserPage:
+        """Return one page of users; ``query`` is that of ``GET /users/v1``."""
+        return _read(self._send("GET", "/users/v1", params=query), UserPage)
+
+    def create_user(self, user: dict[str, object]) -> UserView:
+        """Create a user."""
+        return _read(self._send("POST", "/users/v1", json=user), UserView)
+
+    def find_user(self, name: str) -> UserView:
+        """Return the user with this id, user name or e-mail address."""
+        return _read(self._find(name), UserView)
+
+    def change_user(self, name: str, changes: dict[str, object]) -> UserView:
+        """Change a user as it stands now: a change by somebody else in between is refused, not overwritten."""
+        found = self._find(name)
+        user = _read(found, UserView)
+        headers = {"If-Match": found.headers.get("ETag", "")}
+        return _read(self._send("PATCH", f"/users/v1/{user.id}", json=changes, headers=headers), UserView)
+
+    def reset_password(self, user_id: str) -> ResetLink:
+        """Make a link with which its holder sets a new password once."""
+        return _read(self._send("POST", f"/users/v1/{user_id}/password-reset"), ResetLink)
+
+    def published_keys(self) -> tuple[KeyView, ...]:
+        """Return the published keys."""
+        return _read(self._send("GET", "/.well-known/paserk.json"), _KeyDocument).keys
+
+    def _find(self, name: str) -> httpx.Response:
+        if (user_id := _as_uuid(name)) is not None:
+            return self._send("GET", f"/users/v1/{user_id}")
+        wanted = canonical(name)
+        query = {"search": name, "limit": str(_PAGE)}
+        while True:
+            page = self.users(query)
+            for user in page.items:
+                if wanted in (canonical(user.username), canonical(user.email)):
+                    return self._send("GET", f"/users/v1/{user.id}")
+            if page.next is None:
+                raise CommandFailed("not_found", f"There is no user {name}.", advice="See `paseport users list`.")
+            query["cursor"] = page.next
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        json: dict[str, object] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        return _answer(self._http, method, path, params=params, json=json, headers=self._headers | (headers or {}))
+
+
+@contextmanager
+def connect(folder: DataFolder) -> Iterator[IssuerClient]:
+    """Open the way to the issuer that serves ``folder``. Raises ``CommandFailed``."""
+    runtime = folder.find_runtime()
+    if runtime is None:
+        raise _not_running(folder)
+    try:
+        secret = folder.find_cli_secret()
+    except DataFolderProblem as error:
+        raise CommandFailed("data_folder_problem", str(error)) from error
+    if secret is None:
+        raise _not_running(folder)
+    with _open(runtime.internal_url) as internal:
+        headers = {"Authorization": f"Bearer {secret.reveal()}"}
+        token = _read(_answer(internal, "POST", "/internal/v1/cli-token", headers=headers), _Token)
+    with _open(runtime.public_url) as http:
+        yield IssuerClient(http, token.access_token)
+
+
+def _open(url: str) -> httpx.Client:
+    # The names of this machine are not for a proxy, and the secret goes where it is sent and no further.
+    return httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False, follow_redirects=False)
+
+
+def _answer(
+    http: httpx.Client,
+    method: str,
+    path: str,
+    *,
+    headers: dict[str, str],
+    params: dict[str, str] | None = None,
+    json: dict[str, object] | None = None,
+) -> httpx.Response:
+    try:
+        response = http.request(method, path, params=params, json=json, headers=headers)
+    except httpx.HTTPError as error:
+        raise CommandFailed(
+            "issuer_unreachable",
+            f"The issuer at {http.base_url} did not answer: {type(error).__name__}.",
+            advice="Is it still running? See `paseport doctor`.",
+            exit_code=NOT_RUNNING,
+        ) from error
+    if response.is_success:
+        return response
+    try:
+        problem = msgspec.json.decode(response.content, type=_Problem)
+    except msgspec.DecodeError as error:
+        message = f"The issuer answered {response.status_code} to {method} {path}."
+        raise CommandFailed("unexpected_answer", message) from error
+    raise CommandFailed(problem.code, problem.detail or problem.title or problem.code, errors=problem.errors)
+
+
+def _read(response: httpx.Response, wire: type[_Wire]) -> _Wire:
+    try:
+        return msgspec.json.decode(response.content, type=wire)
+    except msgspec.DecodeError as error:
+        raise CommandFailed(
+            "unexpected_answer", f"The issuer's answer cannot be read: {error}. Do both come from one installation?"
+        ) from error
+
+
+def _as_uuid(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None
+
+
+def _not_running(folder: DataFolder) -> CommandFailed:
+    return CommandFailed(
+        "not_running",
+        f"No issuer serves {folder.path}.",
+        advice="Start it with `paseport run` (or `make run`), or name its data folder: PASEPORT_DATA_DIR.",
+        exit_code=NOT_RUNNING,
+    )

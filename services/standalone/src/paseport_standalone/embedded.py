@@ -1,0 +1,168 @@
+"""The embedded mode: issuer, api and app in one process, with adapters that need no server.
+
+Plain constructor calls, read top to bottom. What Redis does in production is in memory here, MariaDB is a SQLite file,
+Vault a key file; use cases, handlers and the split between issuer and api are the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import httpx
+from paseport.http_key_document import HttpKeyDocument
+from paseport.key_set import RemoteKeySet
+from paseport.verifier import KEY_DOCUMENT_PATH
+from paseport_api.app import Api
+from paseport_api.settings import Settings as ApiSettings
+from paseport_api.wiring import ApiAdapters
+from paseport_issuer.app import Issuer
+from paseport_issuer.settings import Settings as IssuerSettings
+from paseport_issuer.use_cases.ensure_accounts import FirstAdmin
+from paseport_issuer.wiring import IssuerAdapters
+from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
+from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
+from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
+from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
+from paseport_shared.adapters.keyfile.key_file import KeyFile
+from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
+from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTokenStore
+from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
+from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
+from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.paseto.key_document import KeyDocument
+from paseport_shared.adapters.paseto.published_keys import PublishedKeys
+from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
+from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
+from paseport_shared.adapters.sql import migrations
+from paseport_shared.adapters.sql.engine import create_engine_for
+from paseport_shared.adapters.sql.record import SqlRecord
+from paseport_shared.adapters.system.clock import SystemClock
+from paseport_shared.adapters.system.randomness import SystemRandomness
+from paseport_shared.domain.models.client import api_audience
+
+from paseport_standalone.app_build import AppBuild
+from paseport_standalone.asgi import ASGIApp
+from paseport_standalone.data_folder import DataFolder
+from paseport_standalone.dispatch import Dispatch, InternalDispatch, origin_of
+from paseport_standalone.settings import EmbeddedSettings
+from paseport_standalone.spa import Spa
+
+_PEPPER_VERSION: Final = 1
+_IN_PROCESS: Final = "http://issuer.internal"
+"""A name for addresses that never become a connection."""
+_MAX_LIFETIME: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The two applications, ready to be served, and the administrator who was made at this start, if one was."""
+
+    public: ASGIApp
+    internal: ASGIApp
+    first_admin: FirstAdmin | None
+
+
+@asynccontextmanager
+async def open_embedded(
+    settings: EmbeddedSettings, folder: DataFolder, build: AppBuild, port: int, internal_port: int
+) -> AsyncIterator[Embedded]:
+    """Open everything; close it at the end, when what still waits for the record is brought there.
+
+    The caller holds the folder's lock. Raises ``DataFolderProblem``, ``KeyFileProblem``, ``Unavailable``.
+    """
+    origin = origin_of(port)
+    clock, randomness = SystemClock(), SystemRandomness()
+    secrets = folder.load_secrets(randomness)
+    keys = KeyFile(folder.key_file, clock, randomness)
+    await migrations.upgrade(folder.database_url)
+
+    async with AsyncExitStack() as stack:
+        engine = create_engine_for(folder.database_url)
+        stack.push_async_callback(engine.dispose)
+        record = SqlRecord(engine)
+        hasher = BcryptPasswordHasher({_PEPPER_VERSION: secrets.password_pepper}, _PEPPER_VERSION)
+        stack.callback(hasher.close)
+
+        issuer_settings = IssuerSettings(
+            access_token_issuer=origin,
+            refresh_key=secrets.refresh_key,
+            service_secret=secrets.service_secret,
+            cli_secret=secrets.cli_secret,
+            cookie_secure=False,
+            allowed_hosts=(origin.removeprefix("http://"),),
+            login_attempts_per_address=settings.login_attempts_per_address,
+        )
+        sessions = MemorySessionStore(issuer_settings.session_policy)
+        roles = MemoryRoleDirectory()
+        # Nanoseconds of the start, so that a verifier's position of an earlier start means nothing.
+        feed = MemoryRevocationFeed(time.time_ns())
+        issuer_adapters = IssuerAdapters(
+            record=record,
+            sessions=sessions,
+            families=MemoryRefreshTokenStore(issuer_settings.refresh_policy),
+            roles=roles,
+            limiter=MemoryAttemptLimiter(),
+            publisher=feed,
+            feed=feed,
+            pending=MemoryPendingRecord(),
+            hasher=hasher,
+            signing_keys=keys,
+            token_signer=PasetoTokenSigner(keys, keys),
+            token_verifier=PasetoTokenVerifier(
+                keys, issuer=origin, audience=api_audience(origin), max_lifetime=_MAX_LIFETIME, clock=clock
+            ),
+            key_document=KeyDocument(keys),
+            clock=clock,
+            randomness=randomness,
+        )
+        issuer = Issuer(issuer_settings, issuer_adapters)
+        issuer_public, issuer_internal = issuer.public_app(), issuer.internal_app()
+
+        key_document_http = await stack.enter_async_context(
+            httpx.AsyncClient(transport=httpx.ASGITransport(issuer_public), trust_env=False)
+        )
+        key_set = RemoteKeySet(HttpKeyDocument(origin + KEY_DOCUMENT_PATH, key_document_http))
+        await stack.enter_async_context(aclosing(key_set))
+        internal_http = await stack.enter_async_context(
+            open_internal_client(_IN_PROCESS, httpx.ASGITransport(issuer_internal))
+        )
+        internal_client = InternalClient(internal_http, secrets.service_secret)
+        api_settings = ApiSettings(
+            access_token_issuer=origin,
+            issuer_internal_url=_IN_PROCESS,
+            service_secret=secrets.service_secret,
+            allowed_hosts=issuer_settings.allowed_hosts,
+        )
+        api_adapters = ApiAdapters(
+            token_verifier=PasetoTokenVerifier(
+                PublishedKeys(key_set, clock),
+                issuer=origin,
+                audience=api_audience(origin),
+                max_lifetime=_MAX_LIFETIME,
+                clock=clock,
+            ),
+            role_directory=roles,
+            subject_source=IssuerSubjectSource(internal_client),
+            revocation_feed=feed,
+            session_store=sessions,
+            issuer_monitor=IssuerMonitor(internal_client),
+            clock=clock,
+        )
+        api = Api(api_settings, api_adapters)
+        api_public, api_internal = api.public_app(), api.internal_app()
+
+        first_admin = await issuer.use.ensure_accounts(email=settings.admin_email, password=settings.admin_password)
+        # The issuer first, so that it ends last: the api asks it until then, and what waits for the record goes there.
+        for app in (issuer_public, issuer_internal, api_public, api_internal):
+            await stack.enter_async_context(app.lifespan())
+        yield Embedded(
+            public=Dispatch(port=port, api=api_public, issuer=issuer_public, spa=Spa(build)),
+            internal=InternalDispatch(port=internal_port, api=api_internal, issuer=issuer_internal),
+            first_admin=first_admin,
+        )

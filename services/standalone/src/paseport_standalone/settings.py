@@ -1,0 +1,105 @@
+"""What the embedded mode reads from its environment; nothing else in this package reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from paseport_shared import settings as shared
+from paseport_shared.domain.errors import ValidationFailed
+from paseport_shared.domain.models.password import check_new_password
+from paseport_shared.domain.models.profile import check_profile
+from paseport_shared.domain.models.roles import ADMIN
+from paseport_shared.domain.models.secret import Secret
+from paseport_shared.settings import Env, SettingProblem, SettingsProblems
+
+from paseport_standalone.data_folder import REPOSITORY, DataFolder, default_data_folder
+from paseport_standalone.ports import HOST
+
+_LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_OTHER_MODE: Final = ("ACCESS_TOKEN_ISSUER", "MARIADB_URL", "REDIS_URL", "REDIS_SENTINELS", "VAULT_URL")
+"""Whoever sets one of these expects a protection or a durability that this mode does not have."""
+_MAX_PORT: Final = 65_535
+
+
+class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of the embedded mode. Port 0 takes any free one, for tests."""
+
+    server_port: Annotated[int, Env("SERVER_PORT", 0, _MAX_PORT)] = 8080
+    internal_port: Annotated[int, Env("PASEPORT_INTERNAL_PORT", 0, _MAX_PORT)] = 8081
+    server_host: Annotated[str, Env("SERVER_HOST")] = HOST
+    cookie_secure: Annotated[bool, Env("COOKIE_SECURE")] = False
+    data_dir: Path
+    app_dir: Path
+    admin_email: Annotated[str, Env("PASEPORT_ADMIN_EMAIL")] = "admin@example.com"
+    admin_password: Secret[str] | None = None
+    log_level: Annotated[str, Env("LOG_LEVEL")] = "INFO"
+    login_attempts_per_address: Annotated[int, Env("PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS", 1, 1_000_000)] = 100
+    """In any 15 minutes."""
+
+    def relation_problems(self) -> Iterable[SettingProblem]:
+        """Yield a problem for each value that this mode does not take."""
+        if self.server_port == self.internal_port != 0:
+            yield SettingProblem("PASEPORT_INTERNAL_PORT", f"must not be SERVER_PORT too ({self.server_port})")
+        if self.server_host not in (HOST, "localhost"):
+            yield SettingProblem("SERVER_HOST", f"must be {HOST}: this mode speaks plain http to this machine only")
+        if self.cookie_secure:
+            yield SettingProblem("COOKIE_SECURE", "must be false: this mode has no https")
+        if self.log_level.upper() not in _LOG_LEVELS:
+            yield SettingProblem("LOG_LEVEL", f"must be one of {', '.join(_LOG_LEVELS)}")
+        try:
+            check_profile(username="admin", email=self.admin_email, display_name=None, roles=(ADMIN,))
+        except ValidationFailed as error:
+            yield from (SettingProblem("PASEPORT_ADMIN_EMAIL", problem.message) for problem in error.problems)
+        try:
+            if self.admin_password is not None:
+                check_new_password(self.admin_password, username="admin", email=self.admin_email)
+        except ValidationFailed as error:
+            yield from (SettingProblem("PASEPORT_ADMIN_PASSWORD", problem.message) for problem in error.problems)
+
+
+class _AdminPassword(msgspec.Struct, frozen=True):
+    # Read on its own: a password that a person chose has another rule than a generated secret.
+    text: Annotated[str | None, Env("PASEPORT_ADMIN_PASSWORD")] = None
+
+
+def find_data_folder() -> DataFolder:
+    """Return the data folder that this environment names: all that a command for a running issuer has to know."""
+    return DataFolder(_data_dir(os.environ))
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> EmbeddedSettings:
+    """Read the settings. Raises ``SettingsProblems`` with everything that is wrong with them."""
+    environment = os.environ if environment is None else environment
+    problems = [
+        SettingProblem(name, "has no effect in the embedded mode; unset it, or run the services themselves")
+        for name in _OTHER_MODE
+        if environment.get(name)
+    ]
+    password: Secret[str] | None = None
+    try:
+        text = shared.load_settings(_AdminPassword, environment).text
+        password = None if text is None else Secret(text)
+    except SettingsProblems as error:
+        problems += error.problems
+    try:
+        settings = shared.load_settings(
+            EmbeddedSettings,
+            environment,
+            data_dir=_data_dir(environment),
+            app_dir=Path(environment.get("PASEPORT_APP_DIR") or REPOSITORY / "frontend" / "build"),
+            admin_password=password,
+        )
+    except SettingsProblems as error:
+        raise SettingsProblems([*problems, *error.problems]) from error
+    if problems:
+        raise SettingsProblems(problems)
+    return settings
+
+
+def _data_dir(environment: Mapping[str, str]) -> Path:
+    named = environment.get("PASEPORT_DATA_DIR")
+    return Path(named).absolute() if named else default_data_folder(environment)
