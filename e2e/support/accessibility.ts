@@ -1,0 +1,29 @@
+/** WCAG 2.2 AA as far as a program can judge it, by axe-core. */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { expect, type Page } from '@playwright/test';
+import type { AxeResults, RunOptions } from 'axe-core';
+
+const source = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const options: RunOptions = {
+	runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+	resultTypes: ['violations']
+};
+
+/** Assert that nobody is kept out of the page as it stands: no serious or critical violation. */
+export async function expectAccessible(page: Page, what: string): Promise<void> {
+	await page.evaluate(await source);
+	const { violations } = await page.evaluate(
+		async (options) =>
+			await (window as unknown as { axe: { run(o: RunOptions): Promise<AxeResults> } }).axe.run(options),
+		options
+	);
+	const found = violations
+		.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+		.flatMap(({ id, help, nodes }) =>
+			nodes.map(
+				({ target, failureSummary }) => `${id}: ${help} (${target.join(' ')}) ${failureSummary ?? ''}`
+			)
+		);
+	expect(found, what).toEqual([]);
+}

@@ -1,0 +1,84 @@
+/**
+ * The real pages with what differs from run to run held still: times, identifiers, counters. Masks would hide the same
+ * places behind boxes whose size follows the hidden text, and nobody could look at the pictures.
+ */
+import type { Page } from '@playwright/test';
+import type { User } from './api';
+
+const now = '2026-01-15T10:30:00Z';
+const started = '2026-01-15T10:25:00Z';
+const id = '019bc0de-0000-7000-8000-000000000001';
+
+interface Service {
+	version: string | null;
+	uptime_seconds: number | null;
+	requests_total: number | null;
+	requests_per_minute: number | null;
+	error_rate: number | null;
+	pools: { in_use: number; waiting: number }[];
+	feed: { epoch: number; seq: number; age_seconds: number } | null;
+}
+
+interface Dashboard {
+	me: { subject: string; auth_time: string; expires_at: string };
+	sessions: {
+		items: { started_at: string; last_seen_at: string; address: string | null; user_agent: string | null }[];
+	};
+	system: { services: Service[] };
+}
+
+/** Hold the page still before it is opened; the users list shows only `usernames`. */
+export async function pin(page: Page, usernames: readonly string[]): Promise<void> {
+	await page.clock.setFixedTime(now);
+	await rewrite<Dashboard>(page, '**/api/dashboard', ({ me, sessions, system }) => ({
+		me: { ...me, subject: id, auth_time: started, expires_at: '2026-01-15T10:35:00Z' },
+		sessions: {
+			...sessions,
+			items: sessions.items.map((session) => ({
+				...session,
+				started_at: started,
+				last_seen_at: now,
+				address: '127.0.0.1',
+				user_agent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36'
+			}))
+		},
+		system: { ...system, services: system.services.map(still) }
+	}));
+	await rewrite<{ items: User[]; total: number }>(page, '**/users/v1?*', ({ items, ...page }) => {
+		const shown = items.filter(({ username }) => usernames.includes(username)).map(dated);
+		return { ...page, items: shown, total: shown.length, next: null };
+	});
+	await rewrite<User>(page, /\/users\/v1\/[0-9a-f-]{36}$/, (user) => ({ ...dated(user), id }));
+}
+
+function still(service: Service): Service {
+	// What a plain user is not told stays untold.
+	const unless = <T>(value: T | null, fixed: T) => (value === null ? null : fixed);
+	return {
+		...service,
+		version: unless(service.version, '1.2.3'),
+		uptime_seconds: unless(service.uptime_seconds, 273_900),
+		requests_total: unless(service.requests_total, 48_213),
+		requests_per_minute: unless(service.requests_per_minute, 36.5),
+		error_rate: unless(service.error_rate, 0.0004),
+		pools: service.pools.map((pool) => ({ ...pool, in_use: 1, waiting: 0 })),
+		feed: service.feed && { ...service.feed, epoch: 1, seq: 42, age_seconds: 0.2 }
+	};
+}
+
+function dated(user: User): User {
+	return { ...user, created_at: '2026-01-12T08:00:00Z', updated_at: '2026-01-14T16:45:00Z' };
+}
+
+async function rewrite<Body>(
+	page: Page,
+	address: string | RegExp,
+	change: (body: Body) => object
+): Promise<void> {
+	await page.route(address, async (route) => {
+		if (route.request().method() !== 'GET') return await route.fallback();
+		const response = await route.fetch();
+		const body = (await response.json()) as Body;
+		await route.fulfill({ response, json: response.ok() ? change(body) : body });
+	});
+}

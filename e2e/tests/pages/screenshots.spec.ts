@@ -1,0 +1,144 @@
+import type { Page } from '@playwright/test';
+import type { NewUser } from '../../support/api';
+import { openAs, openMenu, rows, searchBox } from '../../support/app';
+import { expect, test } from '../../support/journey';
+import { newPassword } from '../../support/people';
+import { pin } from '../../support/pinned';
+
+// The users of the pictures, by what they are there to show.
+const password = newPassword();
+const gallery: readonly (NewUser & { readonly disabled?: boolean })[] = [
+	{
+		username: 'operations',
+		email: 'operations@example.com',
+		roles: ['Admin', 'User'],
+		display_name: 'Operations',
+		password
+	},
+	{
+		username: 'build-agent',
+		email: 'build-agent@example.com',
+		roles: ['Deploy.write'],
+		display_name: 'Build agent'
+	},
+	{
+		username: 'front.desk',
+		email: 'front.desk@example.com',
+		roles: ['User'],
+		display_name: 'Front desk',
+		password
+	},
+	{
+		username: 'on-call',
+		email: 'on-call@example.com',
+		roles: ['Billing.read', 'Deploy.write', 'Incidents', 'Reports', 'User'],
+		display_name: 'On call',
+		password
+	},
+	{
+		username: 'former-contractor-with-a-rather-long-user-name',
+		email: 'former-contractor-with-a-rather-long-address@subsidiary.example.com',
+		roles: [],
+		password,
+		disabled: true
+	}
+];
+const person = (username: string) => ({ username, email: '', password });
+const themes = ['light', 'dark'] as const;
+
+test.describe('Pictures @phone', () => {
+	test.beforeAll(async ({ api }) => {
+		for (const { disabled = false, ...user } of gallery) {
+			const old = await api.find(user.username);
+			if (old) await api.remove(old.id);
+			const { id } = await api.createUser(user);
+			if (disabled) await api.change(id, { disabled });
+		}
+	});
+	test.afterAll(async ({ api }) => {
+		for (const { username } of gallery) {
+			const user = await api.find(username);
+			if (user) await api.remove(user.id);
+		}
+	});
+	test.beforeEach(async ({ page }) => {
+		await pin(
+			page,
+			gallery.map(({ username }) => username)
+		);
+	});
+
+	/** Compare the page with its pictures in both themes. */
+	async function compare(page: Page, name: string, { fullPage = true } = {}): Promise<void> {
+		for (const colorScheme of themes) {
+			await page.emulateMedia({ colorScheme });
+			await expect(page).toHaveScreenshot(`${name}-${colorScheme}.png`, { fullPage });
+		}
+	}
+
+	test('the sign-in', async ({ page }) => {
+		await page.goto('/login');
+		await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+
+		await compare(page, 'login');
+	});
+
+	test('the dashboard of an admin', async ({ page }) => {
+		await openAs(page, person('operations'));
+		await expect(page.getByRole('article', { name: 'API' })).toBeVisible();
+
+		await compare(page, 'dashboard-admin');
+	});
+
+	test('the dashboard of a user', async ({ page }) => {
+		await openAs(page, person('front.desk'));
+		await expect(page.getByRole('article', { name: 'API' })).toBeVisible();
+
+		await compare(page, 'dashboard-user');
+	});
+
+	test('the navigation and the account menu', async ({ page }) => {
+		await openAs(page, person('operations'));
+		await expect(page.getByRole('article', { name: 'API' })).toBeVisible();
+		await openMenu(page);
+		await page.getByRole('button', { name: 'Account', exact: true }).click();
+
+		await compare(page, 'account-menu', { fullPage: false });
+	});
+
+	test('the users', async ({ page }) => {
+		await openAs(page, person('operations'), '/users');
+		await expect(rows(page)).toHaveCount(gallery.length);
+
+		await compare(page, 'users');
+	});
+
+	test('a search that finds nobody', async ({ page }) => {
+		await openAs(page, person('operations'), '/users');
+		await searchBox(page).fill('nobody of this name');
+		await expect(page.getByText('No user matches')).toBeVisible();
+		await searchBox(page).blur();
+
+		await compare(page, 'users-empty');
+	});
+
+	test('one user', async ({ page, api }) => {
+		const user = await api.find('on-call');
+		await openAs(page, person('operations'), `/users/${user?.id}`);
+		await expect(page.getByRole('heading', { level: 1, name: 'on-call' })).toBeVisible();
+
+		await compare(page, 'user');
+	});
+
+	test('a new user, with mistakes', async ({ page }) => {
+		await openAs(page, person('operations'), '/users');
+		await expect(rows(page)).toHaveCount(gallery.length);
+		await page.getByRole('button', { name: 'New user' }).click();
+		const dialog = page.getByRole('dialog', { name: 'New user' });
+		await dialog.getByLabel('User name').fill('new@user');
+		await dialog.getByRole('button', { name: 'Create user' }).click();
+		await expect(dialog.getByLabel('User name')).toBeFocused();
+
+		await compare(page, 'new-user', { fullPage: false });
+	});
+});
