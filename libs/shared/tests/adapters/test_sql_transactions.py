@@ -89,11 +89,13 @@ async def test_a_transaction_that_only_read_has_the_right_to_write_already(recor
     await record.transact(work)
 
 
-async def test_a_transaction_that_never_gets_its_turn_is_unavailable(engine: AsyncEngine, file: Path) -> None:
-    record = SqlRecord(engine, deadline=timedelta(milliseconds=300))
+async def test_a_transaction_that_never_gets_its_turn_is_unavailable(
+    record: SqlRecord, engine: AsyncEngine, file: Path
+) -> None:
+    impatient = SqlRecord(engine, deadline=timedelta(milliseconds=300))
 
     with closing(OtherWriter(file)), pytest.raises(Unavailable) as refusal:
-        await add_users(record, a_user(1))
+        await add_users(impatient, a_user(1))
 
     assert refusal.value.retry_after > timedelta(0)
     await add_users(record, a_user(1))
