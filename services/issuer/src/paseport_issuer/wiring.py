@@ -39,6 +39,7 @@ from paseport_issuer.use_cases.login_local import LoginLocal
 from paseport_issuer.use_cases.mint_cli_token import MintCliToken
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.project_user import ProjectUser
+from paseport_issuer.use_cases.read_feed import ReadFeed
 from paseport_issuer.use_cases.read_users import ReadUsers
 from paseport_issuer.use_cases.record_pending import RecordPending
 from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset
@@ -85,6 +86,7 @@ class UseCases:
     limit_attempts: LimitAttempts
     mint_cli_token: MintCliToken
     resolve_subject: ResolveSubject
+    read_feed: ReadFeed
     authenticate_bearer: AuthenticateBearer
     ensure_accounts: EnsureAccounts
     load_read_models: LoadReadModels
@@ -175,6 +177,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         limit_attempts=limits,
         mint_cli_token=MintCliToken(client=cli_client, record=record, sign=sign, clock=clock, ids=ids),
         resolve_subject=resolve_subject,
+        read_feed=ReadFeed(adapters.feed, clock),
         authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, adapters.roles, resolve_subject),
         ensure_accounts=EnsureAccounts(
             record=record, hasher=adapters.hasher, clock=clock, randomness=randomness, ids=ids

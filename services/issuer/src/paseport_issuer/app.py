@@ -1,0 +1,167 @@
+"""The issuer's two HTTP apps: the public one, and the internal one for the api and the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from importlib.metadata import version
+from typing import Any, Final
+
+from litestar import Request
+from litestar.di import NamedDependency, Provide
+from litestar.types import ControllerRouterHandler
+from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.audit import Actor
+from paseport_shared.domain.models.client import built_in_clients
+from paseport_shared.domain.models.principal import Principal
+from paseport_shared.http.app import ServiceApp
+from paseport_shared.http.bearer import provide_principal
+from paseport_shared.http.client_address import client_address
+from paseport_shared.http.health import Check, health_handlers
+from paseport_shared.http.metrics import PoolUse, ServiceMetrics, metrics_handler
+from paseport_shared.http.openapi import openapi_config
+
+from paseport_issuer.handlers.cookies import Cookies
+from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
+from paseport_issuer.handlers.keys import key_document
+from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_tokens
+from paseport_issuer.handlers.users import users_router
+from paseport_issuer.settings import Settings
+from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.wiring import IssuerAdapters, UseCases, wire
+
+VERSION: Final = version("paseport-issuer")
+_MAX_USER_AGENT: Final = 256
+
+
+class Issuer:
+    """One issuer: its use cases, and the two apps that show them."""
+
+    def __init__(self, settings: Settings, adapters: IssuerAdapters) -> None:
+        self.use = wire(settings, adapters)
+        self.metrics = ServiceMetrics("issuer", VERSION)
+        self._settings = settings
+        self._adapters = adapters
+        self._dependencies = _dependencies(settings, adapters, self.use)
+        self._checks: dict[str, Check] = {"record": adapters.record.ping, "keys": self._check_keys}
+        self.metrics.watch_pool("password_hashing", self._hashing_pool)
+
+    def public_app(self) -> ServiceApp:
+        """Return the app of the public port; its lifespan runs the issuer's background work."""
+        return self._app(
+            [
+                login_local,
+                refresh_tokens,
+                logout,
+                redeem_password_reset,
+                users_router,
+                key_document,
+                *health_handlers(self._checks),
+            ],
+            lifespan=[self._background()],
+            openapi=openapi_config(
+                "Paseport issuer", VERSION, "/openapi.json", "Signs people in, signs tokens, manages users."
+            ),
+            allowed_hosts=self._settings.hosts,
+        )
+
+    def internal_app(self) -> ServiceApp:
+        """Return the app of the internal port. It needs the public app's lifespan to have begun."""
+        return self._app(
+            [
+                resolve_principal,
+                read_feed,
+                mint_cli_token,
+                metrics_handler(self.metrics),
+                *health_handlers(self._checks),
+            ]
+        )
+
+    def _app(self, route_handlers: list[ControllerRouterHandler], **options: Any) -> ServiceApp:
+        settings = self._settings
+        return ServiceApp(
+            route_handlers=route_handlers,
+            dependencies=self._dependencies,
+            state={
+                "authenticate_bearer": self.use.authenticate_bearer,
+                "limit_attempts": self.use.limit_attempts,
+                "service_secret": settings.service_secret,
+                "cli_secret": settings.cli_secret,
+            },
+            metrics=self.metrics,
+            allowed_origins=(settings.origin, *settings.cors_origins),
+            cors_origins=settings.cors_origins,
+            trusted_proxies=settings.trusted_proxies,
+            https=settings.is_https,
+            **options,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _background(self) -> AsyncIterator[None]:
+        await self.use.load_read_models()
+        await self.use.follow_revocations.step()
+        tasks = [
+            asyncio.create_task(self.use.follow_revocations(), name="follow revocations"),
+            asyncio.create_task(self.use.record_pending(), name="record pending"),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(Unavailable):
+                await self.use.record_pending.drain()
+
+    async def _check_keys(self) -> None:
+        await self._adapters.signing_keys.active()
+
+    def _hashing_pool(self) -> PoolUse:
+        hasher = self._adapters.hasher
+        return PoolUse(hasher.in_use, hasher.capacity, hasher.waiting)
+
+
+def _dependencies(settings: Settings, adapters: IssuerAdapters, use: UseCases) -> dict[str, Provide]:
+    clients = {client.client_id: client for client in built_in_clients(settings.access_token_issuer)}
+    values: Mapping[str, Any] = {
+        "app_client": clients["bff"],
+        "change": use.change_user,
+        "jar": Cookies(settings.cookie_secure),
+        "create": use.create_user,
+        "end_session": use.end_session,
+        "feed": use.read_feed,
+        "key_document_max_age": settings.key_document_max_age,
+        "keys": adapters.key_document,
+        "login": use.login_local,
+        "mint": use.mint_cli_token,
+        "redeem": use.redeem_password_reset,
+        "refresh": use.refresh_tokens,
+        "remove": use.delete_user,
+        "reset": use.issue_password_reset,
+        "resolve": use.resolve_subject,
+        "users": use.read_users,
+    }
+    provided = {name: _provide(value) for name, value in values.items()}
+    return provided | {
+        "caller": Provide(_caller, sync_to_thread=False),
+        "principal": Provide(provide_principal, sync_to_thread=False),
+        "admin": Provide(_admin, sync_to_thread=False),
+    }
+
+
+def _provide(value: object) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False, use_cache=True)
+
+
+def _caller(request: Request[Any, Any, Any]) -> Caller:
+    user_agent = request.headers.get("user-agent")
+    return Caller(
+        address=client_address(request),
+        user_agent=user_agent[:_MAX_USER_AGENT] if user_agent else None,
+        request_id=request.scope["state"]["request_id"],
+    )
+
+
+def _admin(principal: NamedDependency[Principal], caller: NamedDependency[Caller]) -> Actor:
+    return caller.acting_as(principal.subject, principal.claims.client_id)

@@ -1,0 +1,20 @@
+"""The published verification keys."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from litestar import MediaType, Response, get
+from litestar.di import NamedDependency
+from paseport_shared.domain.ports.key_document import KeyDocument
+
+
+@get("/.well-known/paserk.json", media_type=MediaType.JSON)
+async def key_document(
+    keys: NamedDependency[KeyDocument], key_document_max_age: NamedDependency[timedelta]
+) -> Response[bytes]:
+    """Return the keys that check access tokens, as PASERK; served while every backend is down."""
+    max_age = int(key_document_max_age.total_seconds())
+    return Response(
+        await keys.render(), media_type=MediaType.JSON, headers={"Cache-Control": f"public, max-age={max_age}"}
+    )

@@ -1,0 +1,96 @@
+"""Sign-in, refresh, sign-out and password reset for the app in the browser (design §4)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, post
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+from litestar.params import JSONBody, QueryParameter
+from paseport_shared.domain.errors import AuthenticationRequired
+from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.secret import Secret
+from paseport_shared.http.client_address import client_address
+from paseport_shared.http.origin import require_own_origin
+
+from paseport_issuer.handlers.cookies import Cookies
+from paseport_issuer.handlers.schemas.login import LocalLoginRequest, PasswordResetRequest, TokenResponse
+from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.end_session import EndSession, EndSessionCommand
+from paseport_issuer.use_cases.limit_attempts import LimitAttempts
+from paseport_issuer.use_cases.login_local import LoginLocal, LoginLocalCommand
+from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset, RedeemResetCommand
+from paseport_issuer.use_cases.refresh_tokens import RefreshCommand, RefreshTokens
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+async def count_attempt(connection: Connection, _: BaseRouteHandler) -> None:
+    """Guard: count a try from this address before the body is read, so that junk counts too (LG-03)."""
+    limits: LimitAttempts = connection.app.state.limit_attempts
+    await limits.from_address(client_address(connection))
+
+
+@post("/auth/v1/login/local", guards=[require_own_origin, count_attempt], status_code=200)
+async def login_local(
+    request: Request[Any, Any, Any],
+    data: JSONBody[LocalLoginRequest],
+    login: NamedDependency[LoginLocal],
+    jar: NamedDependency[Cookies],
+    caller: NamedDependency[Caller],
+) -> Response[TokenResponse]:
+    """Sign in with a user name or an e-mail address and a password; the refresh token is set as a cookie."""
+    command = LoginLocalCommand(data.username, Secret(data.password), caller, jar.read_session(request))
+    issued = await login(command)
+    set_cookies = [jar.refresh(issued.refresh_token)]
+    if issued.session_cookie is not None:
+        set_cookies.append(jar.session(issued.session_cookie))
+    return Response(TokenResponse.of(issued.access_token), cookies=set_cookies)
+
+
+@post("/auth/v1/refresh", guards=[require_own_origin], status_code=200)
+async def refresh_tokens(
+    request: Request[Any, Any, Any],
+    refresh: NamedDependency[RefreshTokens],
+    app_client: NamedDependency[Client],
+    jar: NamedDependency[Cookies],
+    caller: NamedDependency[Caller],
+) -> Response[TokenResponse]:
+    """Rotate the refresh token of the cookie. A refusal never clears a cookie: another tab may just have set it."""
+    token = jar.read_refresh(request)
+    if token is None:
+        raise AuthenticationRequired("no refresh cookie")
+    issued = await refresh(RefreshCommand(token, app_client, caller))
+    return Response(TokenResponse.of(issued.access_token), cookies=[jar.refresh(issued.refresh_token)])
+
+
+@post("/auth/v1/logout", guards=[require_own_origin], status_code=204)
+async def logout(
+    request: Request[Any, Any, Any],
+    end_session: NamedDependency[EndSession],
+    app_client: NamedDependency[Client],
+    jar: NamedDependency[Cookies],
+    caller: NamedDependency[Caller],
+    all_sessions: Annotated[bool, QueryParameter(name="all")] = False,
+) -> Response[None]:
+    """Sign out this browser, or with ``all=true`` every device of its user."""
+    await end_session(
+        EndSessionCommand(
+            jar.read_session(request),
+            jar.read_refresh(request),
+            everywhere=all_sessions,
+            client=app_client,
+            caller=caller,
+        )
+    )
+    return Response(None, cookies=jar.cleared())
+
+
+@post("/auth/v1/password/reset", guards=[count_attempt], status_code=204)
+async def redeem_password_reset(
+    data: JSONBody[PasswordResetRequest], redeem: NamedDependency[RedeemPasswordReset], caller: NamedDependency[Caller]
+) -> None:
+    """Set a new password through a one-time link. It signs out every device of its user."""
+    await redeem(RedeemResetCommand(Secret(data.token), Secret(data.password), caller))

@@ -1,0 +1,41 @@
+"""Handing the revocation feed on to verifiers that do not read Redis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot
+from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.revocation_feed import FeedGap, RevocationFeed
+
+MAX_WAIT_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedChanges:
+    """The changes after the reader's position; ``position`` is where they lead."""
+
+    position: FeedPosition
+    changes: tuple[FeedChange, ...]
+
+
+class ReadFeed:
+    """Increments where the reader can follow, a snapshot where it cannot."""
+
+    def __init__(self, feed: RevocationFeed, clock: Clock) -> None:
+        self._feed = feed
+        self._clock = clock
+
+    async def __call__(self, position: FeedPosition | None, wait_seconds: float) -> FeedSnapshot | FeedChanges:
+        """Return what follows ``position``, waiting up to ``wait_seconds`` (1 at most) for the first change.
+
+        Raises ``Unavailable``.
+        """
+        if position is None:
+            return await self._feed.snapshot(self._clock.now())
+        try:
+            changes = await self._feed.changes_since(position, min(max(wait_seconds, 0.0), MAX_WAIT_SECONDS))
+        except FeedGap:
+            return await self._feed.snapshot(self._clock.now())
+        return FeedChanges(changes[-1].position if changes else position, changes)
