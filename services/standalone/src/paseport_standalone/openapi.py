@@ -1,0 +1,124 @@
+"""Writes the OpenAPI documents of both services: ``python -m paseport_standalone.openapi FOLDER``.
+
+The applications are built as they are served, on adapters in memory, and nothing is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import httpx
+from litestar import Litestar
+from paseport_api.app import Api
+from paseport_api.settings import Settings as ApiSettings
+from paseport_api.wiring import ApiAdapters
+from paseport_issuer.app import Issuer
+from paseport_issuer.settings import Settings as IssuerSettings
+from paseport_issuer.wiring import IssuerAdapters
+from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
+from paseport_shared.adapters.issuer.internal_client import InternalClient
+from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
+from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
+from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
+from paseport_shared.adapters.memory.record import MemoryRecord
+from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTokenStore
+from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
+from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
+from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.paseto.key_document import KeyDocument
+from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
+from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
+from paseport_shared.adapters.system.clock import SystemClock
+from paseport_shared.adapters.system.randomness import SystemRandomness
+from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.models.secret import Secret
+from paseport_shared.domain.models.signing_key import VerificationKey
+
+_ISSUER: Final = "https://auth.example.com"
+_INTERNAL: Final = "http://issuer.internal"
+_NO_SECRET: Final = b"\0" * 32
+
+
+class _NoKeys:
+    """Key ports without a key: a description signs nothing."""
+
+    async def active(self) -> VerificationKey:
+        raise Unavailable("no key")
+
+    async def published(self) -> tuple[VerificationKey, ...]:
+        return ()
+
+    async def find(self, kid: str) -> VerificationKey | None:
+        return None
+
+    async def sign(self, message: bytes, *, key_version: int) -> bytes:
+        raise Unavailable("no key")
+
+
+def main(arguments: list[str]) -> int:
+    """Write ``issuer.json`` and ``api.json``."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m paseport_standalone.openapi FOLDER\n")
+        return 2
+    folder = Path(arguments[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, app in _apps().items():
+        text = json.dumps(app.openapi_schema.to_schema(), indent=2, sort_keys=True, ensure_ascii=False)
+        (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
+    return 0
+
+
+def _apps() -> dict[str, Litestar]:
+    clock, keys = SystemClock(), _NoKeys()
+    verifier = PasetoTokenVerifier(
+        keys, issuer=_ISSUER, audience=api_audience(_ISSUER), max_lifetime=timedelta(hours=1), clock=clock
+    )
+    issuer_settings = IssuerSettings(
+        access_token_issuer=_ISSUER, refresh_key=Secret(_NO_SECRET), service_secret=Secret(_NO_SECRET.hex())
+    )
+    feed, roles = MemoryRevocationFeed(0), MemoryRoleDirectory()
+    sessions = MemorySessionStore(issuer_settings.session_policy)
+    issuer_adapters = IssuerAdapters(
+        record=MemoryRecord(),
+        sessions=sessions,
+        families=MemoryRefreshTokenStore(issuer_settings.refresh_policy),
+        roles=roles,
+        limiter=MemoryAttemptLimiter(),
+        publisher=feed,
+        feed=feed,
+        pending=MemoryPendingRecord(),
+        hasher=BcryptPasswordHasher({1: Secret(_NO_SECRET)}, 1),
+        signing_keys=keys,
+        token_signer=PasetoTokenSigner(keys, keys),
+        token_verifier=verifier,
+        key_document=KeyDocument(keys),
+        clock=clock,
+        randomness=SystemRandomness(),
+    )
+    internal = InternalClient(httpx.AsyncClient(base_url=_INTERNAL), issuer_settings.service_secret)
+    api_settings = ApiSettings(
+        access_token_issuer=_ISSUER, issuer_internal_url=_INTERNAL, service_secret=issuer_settings.service_secret
+    )
+    api_adapters = ApiAdapters(
+        token_verifier=verifier,
+        role_directory=roles,
+        subject_source=IssuerSubjectSource(internal),
+        revocation_feed=feed,
+        session_store=sessions,
+        issuer_monitor=IssuerMonitor(internal),
+        clock=clock,
+    )
+    return {
+        "issuer": Issuer(issuer_settings, issuer_adapters).public_app(),
+        "api": Api(api_settings, api_adapters).public_app(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
