@@ -6,12 +6,13 @@ from datetime import timedelta
 
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 from paseport_shared.domain.ports.key_document import KeyDocument
 
 
 @get("/.well-known/paserk.json", media_type=MediaType.JSON)
 async def key_document(
-    keys: NamedDependency[KeyDocument], key_document_max_age: NamedDependency[timedelta]
+    keys: NamedDependency[SkipValidation[KeyDocument]], key_document_max_age: NamedDependency[timedelta]
 ) -> Response[bytes]:
     """Return the keys that check access tokens, as PASERK; served while every backend is down."""
     max_age = int(key_document_max_age.total_seconds())
