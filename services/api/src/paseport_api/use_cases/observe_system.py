@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.service_reading import Part, Pool, ServiceReading
@@ -15,6 +15,7 @@ from paseport_shared.domain.revocation_list import FeedState, RevocationList
 
 from paseport_api.use_cases.request_rates import RequestRates
 
+ServiceName = Literal["issuer", "api"]
 ISSUER: Final = "issuer"
 API: Final = "api"
 KEPT_SECONDS: Final = 1.0
@@ -44,7 +45,7 @@ class Figures:
 class ServiceView:
     """One service. What is unknown, or not for the eyes of whoever looks, is None or empty."""
 
-    name: str
+    name: ServiceName
     status: ServiceStatus
     figures: Figures | None = None
     parts: tuple[Part, ...] = ()
@@ -79,7 +80,7 @@ class ObserveSystem:
         self._api = api
         self._revocations = revocations
         self._clock = clock
-        self._rates = {ISSUER: RequestRates(), API: RequestRates()}
+        self._rates: dict[ServiceName, RequestRates] = {ISSUER: RequestRates(), API: RequestRates()}
         self._looking = asyncio.Lock()
         self._seen: tuple[float, SystemView] | None = None
 
@@ -111,7 +112,7 @@ class ObserveSystem:
             api = replace(api, status=ServiceStatus.DEGRADED)
         return SystemView((issuer, replace(api, feed=feed)))
 
-    async def _look_at(self, name: str, monitor: ServiceMonitor) -> ServiceView:
+    async def _look_at(self, name: ServiceName, monitor: ServiceMonitor) -> ServiceView:
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 reading = await monitor.read()
@@ -126,7 +127,7 @@ class ObserveSystem:
             reading.counters.pools if reading.counters is not None else (),
         )
 
-    def _figures(self, name: str, reading: ServiceReading) -> Figures | None:
+    def _figures(self, name: ServiceName, reading: ServiceReading) -> Figures | None:
         counters = reading.counters
         if counters is None:
             return None

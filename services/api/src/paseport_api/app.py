@@ -1,0 +1,89 @@
+"""The api's two HTTP apps: the public one, and the internal one for operators."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from typing import Any, Final
+
+import structlog
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+from paseport_shared.http.app import ServiceApp
+from paseport_shared.http.bearer import provide_principal
+from paseport_shared.http.health import health_handlers
+from paseport_shared.http.metrics import ServiceMetrics, metrics_handler
+from paseport_shared.http.openapi import openapi_config
+
+from paseport_api.handlers.admin import admin_router
+from paseport_api.handlers.dashboard import dashboard
+from paseport_api.settings import Settings
+from paseport_api.wiring import ApiAdapters, wire
+
+VERSION: Final = version("paseport-api")
+
+_log = structlog.get_logger(__name__)
+
+
+class Api:
+    """One api: its use cases, and the two apps that show them."""
+
+    def __init__(self, settings: Settings, adapters: ApiAdapters) -> None:
+        self.metrics = ServiceMetrics("api", VERSION)
+        self.use = wire(adapters, self.metrics.registry)
+        self._settings = settings
+
+    def public_app(self) -> ServiceApp:
+        """Return the app of the public port; its lifespan follows the revocations."""
+        return self._app(
+            [dashboard, admin_router, *health_handlers(self.use.check_readiness, "/api/health")],
+            lifespan=[self._following()],
+            openapi=openapi_config("Paseport API", VERSION, "/api/openapi.json", "The protected API."),
+            allowed_hosts=self._settings.hosts,
+        )
+
+    def internal_app(self) -> ServiceApp:
+        """Return the app of the internal port. It needs the public app's lifespan to have begun."""
+        return self._app([metrics_handler(self.metrics), *health_handlers(self.use.check_readiness)])
+
+    def _app(self, route_handlers: list[ControllerRouterHandler], **options: Any) -> ServiceApp:
+        settings = self._settings
+        return ServiceApp(
+            route_handlers=route_handlers,
+            dependencies={
+                "principal": Provide(provide_principal, sync_to_thread=False),
+                "show_dashboard": _provide(self.use.show_dashboard),
+                "show_revocations": _provide(self.use.show_revocations),
+            },
+            state={"authenticate_bearer": self.use.authenticate_bearer},
+            metrics=self.metrics,
+            allowed_origins=(settings.origin, *settings.cors_origins),
+            cors_origins=settings.cors_origins,
+            trusted_proxies=settings.trusted_proxies,
+            https=settings.is_https,
+            **options,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _following(self) -> AsyncIterator[None]:
+        """Follow the revocations while the app serves. Starting does not wait for the feed: until it answers, 503."""
+        following = asyncio.create_task(self._follow(), name="follow revocations")
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        try:
+            await self.use.follow_revocations()
+        except Exception:
+            # Not started again: a copy that grows stale refuses everybody, which is the right answer to a bug here.
+            _log.critical("the revocations are no longer followed, every token will be refused", exc_info=True)
+            raise
+
+
+def _provide(value: object) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False, use_cache=True)

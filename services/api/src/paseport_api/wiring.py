@@ -1,0 +1,66 @@
+"""Plain constructor calls, read top to bottom: settings and adapters in, use cases out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.revocation_feed import RevocationFeed
+from paseport_shared.domain.ports.role_directory import RoleDirectory, SubjectSource
+from paseport_shared.domain.ports.service_monitor import ServiceMonitor
+from paseport_shared.domain.ports.session_store import SessionStore
+from paseport_shared.domain.ports.token_verifier import TokenVerifier
+from paseport_shared.domain.revocation_list import RevocationList
+from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
+from paseport_shared.use_cases.follow_revocations import FollowRevocations
+from prometheus_client import CollectorRegistry
+
+from paseport_api.own_monitor import OwnMonitor
+from paseport_api.use_cases.check_readiness import CheckReadiness
+from paseport_api.use_cases.observe_system import ObserveSystem
+from paseport_api.use_cases.show_dashboard import ShowDashboard
+from paseport_api.use_cases.show_revocations import ShowRevocations
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAdapters:
+    """What the api needs from the world. Opened and closed by whoever made it.
+
+    The role directory and the sessions are only read. The api has no signer and no record.
+    """
+
+    token_verifier: TokenVerifier
+    role_directory: RoleDirectory
+    subject_source: SubjectSource
+    revocation_feed: RevocationFeed
+    session_store: SessionStore
+    issuer_monitor: ServiceMonitor
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """Everything the handlers and the lifespan call."""
+
+    authenticate_bearer: AuthenticateBearer
+    follow_revocations: FollowRevocations
+    check_readiness: CheckReadiness
+    show_dashboard: ShowDashboard
+    show_revocations: ShowRevocations
+
+
+def wire(adapters: ApiAdapters, registry: CollectorRegistry) -> UseCases:
+    """Build the use cases. ``registry`` holds the metrics of this process, which the dashboard shows."""
+    clock, roles = adapters.clock, adapters.role_directory
+
+    revocations = RevocationList(clock)
+    check_readiness = CheckReadiness(revocations, roles)
+    own_monitor = OwnMonitor(check_readiness, registry)
+    observe_system = ObserveSystem(adapters.issuer_monitor, own_monitor, revocations, clock)
+    return UseCases(
+        authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, roles, adapters.subject_source),
+        follow_revocations=FollowRevocations(adapters.revocation_feed, revocations, clock),
+        check_readiness=check_readiness,
+        show_dashboard=ShowDashboard(adapters.session_store, observe_system, clock),
+        show_revocations=ShowRevocations(revocations),
+    )
