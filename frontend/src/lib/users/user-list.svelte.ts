@@ -42,7 +42,7 @@ export class UserList {
 			const page = await listUsers(requestFrom(filter, cursor), running.signal);
 			if (running !== this.#running) return;
 			this.items = cursor === null ? page.items : [...this.items, ...page.items];
-			this.next = page.next;
+			this.next = page.next ?? null;
 			this.total = page.total;
 			this.problem = null;
 			this.roles = [...new Set([...this.roles, ...page.items.flatMap((user) => user.roles)])].sort();
