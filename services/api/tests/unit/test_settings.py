@@ -1,0 +1,84 @@
+"""An operator starts the api with settings that are right, missing or wrong."""
+
+from __future__ import annotations
+
+import pytest
+from paseport_api.settings import Settings
+from paseport_shared.settings import SettingsProblems, load_settings
+
+SECRET = "Zb3qk8Wv2sXn7Rt5Yc1Lm4Hd9Jf6Gp0QeUaTiOxK"
+ENVIRONMENT = {
+    "ACCESS_TOKEN_ISSUER": "https://auth.example.com",
+    "PASEPORT_ISSUER_INTERNAL_URL": "http://issuer:3010",
+    "PASEPORT_SERVICE_SECRET": SECRET,
+}
+
+
+def problems(**changes: str) -> set[str]:
+    """The variables that the api complains about."""
+    with pytest.raises(SettingsProblems) as refused:
+        load_settings(Settings, ENVIRONMENT | changes)
+    return {problem.name for problem in refused.value.problems}
+
+
+def test_three_variables_are_enough() -> None:
+    settings = load_settings(Settings, ENVIRONMENT)
+
+    assert (settings.server_port, settings.internal_port) == (3001, 3011)
+    assert settings.hosts == ("auth.example.com",)
+    assert settings.is_https
+
+
+def test_everything_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(SettingsProblems) as refused:
+        load_settings(Settings, {})
+
+    assert {problem.name for problem in refused.value.problems} == set(ENVIRONMENT)
+
+
+@pytest.mark.parametrize("secret", ["short", "changeme" * 8, "a" * 64])
+def test_a_service_secret_that_is_none_is_refused_and_not_repeated(secret: str) -> None:
+    with pytest.raises(SettingsProblems) as refused:
+        load_settings(Settings, ENVIRONMENT | {"PASEPORT_SERVICE_SECRET": secret})
+
+    assert "PASEPORT_SERVICE_SECRET" in str(refused.value)
+    assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "issuer:3010",
+        "ftp://issuer",
+        "http://",
+        "http://user:word@issuer:3010",
+        "http://issuer:3010/internal",
+        "http://issuer:3010?x",
+    ],
+)
+def test_the_internal_url_is_an_origin_and_nothing_more(url: str) -> None:
+    assert problems(PASEPORT_ISSUER_INTERNAL_URL=url) == {"PASEPORT_ISSUER_INTERNAL_URL"}
+
+
+def test_an_issuer_on_plain_http_is_accepted_on_loopback_alone() -> None:
+    settings = load_settings(Settings, ENVIRONMENT | {"ACCESS_TOKEN_ISSUER": "http://localhost:8080"})
+
+    assert (settings.hosts, settings.is_https) == (("localhost:8080",), False)
+    assert problems(ACCESS_TOKEN_ISSUER="http://auth.example.com") == {"ACCESS_TOKEN_ISSUER"}
+
+
+def test_the_internal_port_is_never_the_public_one() -> None:
+    assert problems(SERVER_PORT="3011") == {"PASEPORT_INTERNAL_PORT"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://app.example.com/"),
+        ("LOG_LEVEL", "LOUD"),
+        ("PASEPORT_TRUSTED_PROXIES", "everybody"),
+    ],
+)
+def test_a_value_that_would_open_more_than_was_meant_is_refused(name: str, value: str) -> None:
+    assert problems(**{name: value}) == {name}
