@@ -4,15 +4,18 @@
  */
 
 export interface paths {
-    "/api/dashboard": {
+    "/api/admin/revocations": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Who am I, my sessions, the system */
-        get: operations["dashboard"];
+        /**
+         * What is revoked now
+         * @description Where this process stands in the revocation feed and how many revocations of each kind are in force.
+         */
+        get: operations["revocations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -21,15 +24,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/admin/revocations": {
+    "/api/dashboard": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** What is revoked now */
-        get: operations["revocations"];
+        /**
+         * Who am I, my sessions, the system
+         * @description Needs role User or Admin. Admins see every figure of the system, others which service is up.
+         */
+        get: operations["dashboard"];
         put?: never;
         post?: never;
         delete?: never;
@@ -45,6 +51,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Live
+         * @description Say that the process runs.
+         */
         get: operations["live"];
         put?: never;
         post?: never;
@@ -61,6 +71,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Ready
+         * @description Say whether the service can do its work; 503 names what is missing.
+         */
         get: operations["ready"];
         put?: never;
         post?: never;
@@ -74,92 +88,118 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Problem: {
-            type: string;
-            title: string;
-            status: number;
-            detail: string;
-            code: string;
-            request_id: string;
-            errors?: {
-                field: string;
-                message: string;
-                code: string;
-            }[];
-        };
-        Readiness: {
-            /** @enum {string} */
-            status: "ready" | "not_ready";
-            parts: {
-                name: string;
-                /** @enum {string} */
-                status: "up" | "down";
-                detail?: string | null;
-            }[];
-        };
-        Dashboard: {
+        /** DashboardResponse */
+        DashboardResponse: {
             me: components["schemas"]["Me"];
-            sessions: {
-                count: number;
-                items: components["schemas"]["SessionSummary"][];
-            };
-            system: {
-                /** @enum {string} */
-                status: "operational" | "degraded";
-                services: components["schemas"]["Service"][];
-            };
+            sessions: components["schemas"]["Sessions"];
+            system: components["schemas"]["System"];
         };
+        /** Feed */
+        Feed: {
+            age_seconds: number;
+            epoch: number;
+            seq: number;
+            /** @enum {string} */
+            state: "fresh" | "stale";
+        };
+        /** InForce */
+        InForce: {
+            family: number;
+            jti: number;
+            key: number;
+            session: number;
+            user: number;
+        };
+        /** LiveResponse */
+        LiveResponse: {
+            /** @constant */
+            status: "ok";
+        };
+        /** Me */
         Me: {
-            subject: string;
-            username: string;
-            roles: string[];
-            client_id: string;
-            scope: string[];
-            session_id: string | null;
-            /** Format: date-time */
-            auth_time: string;
             amr: string[];
             /** Format: date-time */
+            auth_time: string;
+            client_id: string;
+            /** Format: date-time */
             expires_at: string;
+            roles: string[];
+            scope: string[];
+            session_id: string | null;
+            subject: string;
+            username: string;
         };
-        SessionSummary: {
-            /** Format: date-time */
-            started_at: string;
-            /** Format: date-time */
-            last_seen_at: string;
-            user_agent: string | null;
-            address: string | null;
-            current: boolean;
+        /** PartResponse */
+        PartResponse: {
+            detail?: string;
+            name: string;
+            /** @enum {string} */
+            status: "up" | "down";
         };
+        /** ReadyResponse */
+        ReadyResponse: {
+            parts: components["schemas"]["PartResponse"][];
+            /** @enum {string} */
+            status: "ready" | "not_ready";
+        };
+        /** RevocationsResponse */
+        RevocationsResponse: {
+            age_seconds: number;
+            epoch: number;
+            in_force: components["schemas"]["InForce"];
+            seq: number;
+            /** @enum {string} */
+            state: "fresh" | "stale";
+        };
+        /** Service */
         Service: {
+            error_rate: number | null;
+            feed: components["schemas"]["Feed"] | null;
             /** @enum {string} */
             name: "issuer" | "api";
+            parts: components["schemas"]["ServicePart"][];
+            pools: components["schemas"]["ServicePool"][];
+            requests_per_minute: number | null;
+            requests_total: number | null;
             /** @enum {string} */
             status: "up" | "down" | "degraded";
-            version: string | null;
             uptime_seconds: number | null;
-            requests_total: number | null;
-            requests_per_minute: number | null;
-            error_rate: number | null;
-            parts: {
-                name: string;
-                /** @enum {string} */
-                status: "up" | "down";
-                detail: string | null;
-            }[];
-            pools: {
-                name: string;
-                in_use: number;
-                capacity: number;
-                waiting: number;
-            }[];
-            feed: {
-                /** @enum {string} */
-                state: "fresh" | "stale";
-                epoch: number;
-                seq: number;
-                age_seconds: number;
-            } | null;
+            version: string | null;
+        };
+        /** ServicePart */
+        ServicePart: {
+            detail: string | null;
+            name: string;
+            /** @enum {string} */
+            status: "up" | "down";
+        };
+        /** ServicePool */
+        ServicePool: {
+            capacity: number;
+            in_use: number;
+            name: string;
+            waiting: number;
+        };
+        /** SessionSummary */
+        SessionSummary: {
+            address: string | null;
+            current: boolean;
+            /** Format: date-time */
+            last_seen_at: string;
+            /** Format: date-time */
+            started_at: string;
+            user_agent: string | null;
+        };
+        /** Sessions */
+        Sessions: {
+            count: number;
+            items: components["schemas"]["SessionSummary"][];
+        };
+        /** System */
+        System: {
+            services: components["schemas"]["Service"][];
+            /** @enum {string} */
+            status: "operational" | "degraded";
         };
     };
     responses: never;
@@ -170,53 +210,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    dashboard: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The dashboard */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Dashboard"];
-                };
-            };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not allowed */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not available now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     revocations: {
         parameters: {
             query?: never;
@@ -226,53 +219,33 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Revocations in force */
+            /** @description Request fulfilled, document follows */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        epoch: number;
-                        seq: number;
-                        /** @enum {string} */
-                        state: "fresh" | "stale";
-                        age_seconds: number;
-                        in_force: {
-                            session: number;
-                            family: number;
-                            user: number;
-                            jti: number;
-                            key: number;
-                        };
-                    };
+                    "application/json": components["schemas"]["RevocationsResponse"];
                 };
             };
-            /** @description Not signed in */
-            401: {
+        };
+    };
+    dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not allowed */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not available now */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["DashboardResponse"];
                 };
             };
         };
@@ -286,16 +259,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The process runs */
+            /** @description Request fulfilled, document follows */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @enum {string} */
-                        status: "ok";
-                    };
+                    "application/json": components["schemas"]["LiveResponse"];
                 };
             };
         };
@@ -309,22 +279,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Ready */
+            /** @description Request fulfilled, document follows */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Readiness"];
-                };
-            };
-            /** @description A part is missing */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Readiness"];
+                    "application/json": components["schemas"]["ReadyResponse"];
                 };
             };
         };
