@@ -22,7 +22,7 @@ from paseport_issuer.use_cases.mint_cli_token import MintCliToken
 from paseport_issuer.use_cases.read_feed import MAX_WAIT_SECONDS, ReadFeed
 from paseport_issuer.use_cases.resolve_subject import ResolveSubject
 
-_Position = Annotated[int | None, QueryParameter(ge=0, lt=2**63)]
+_Position = Annotated[int | None, QueryParameter(ge=0, le=2**63 - 1)]
 
 
 def require_service_secret(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
