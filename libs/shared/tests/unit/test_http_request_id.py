@@ -1,0 +1,52 @@
+"""Every answer carries an id that was made here."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+import structlog
+from http_support import client, service
+from litestar import Request, get
+from paseport_shared.http.request_id import request_id
+
+CLIENTS_OWN = "00000000-0000-0000-0000-000000000000"
+
+
+@get("/")
+async def show(request: Request[Any, Any, Any]) -> dict[str, str]:
+    return {"scope": request_id(request.scope), "log": structlog.contextvars.get_contextvars()["request_id"]}
+
+
+@get("/bug")
+async def bug() -> None:
+    raise ValueError("bug")
+
+
+@pytest.mark.parametrize("path", ["/", "/bug", "/unknown"])
+async def test_every_answer_carries_a_uuid_of_version_7(path: str) -> None:
+    async with client(service(show, bug)) as anybody:
+        answer = await anybody.get(path)
+
+    assert UUID(answer.headers["x-request-id"]).version == 7
+
+
+async def test_the_id_is_the_same_in_the_answer_in_the_scope_and_in_the_log() -> None:
+    async with client(service(show)) as anybody:
+        answer = await anybody.get("/")
+
+    assert set(answer.json().values()) == {answer.headers["x-request-id"]}
+
+
+async def test_an_id_that_the_client_sends_is_ignored() -> None:
+    async with client(service(show)) as anybody:
+        answer = await anybody.get("/", headers={"X-Request-Id": CLIENTS_OWN})
+
+    assert CLIENTS_OWN not in answer.text + repr(answer.headers)
+
+
+async def test_two_requests_have_two_ids_and_leave_none_behind() -> None:
+    async with client(service(show)) as anybody:
+        first, second = await anybody.get("/"), await anybody.get("/")
+
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+    assert "request_id" not in structlog.contextvars.get_contextvars()
