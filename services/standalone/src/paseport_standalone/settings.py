@@ -85,16 +85,28 @@ def load_settings(environment: Mapping[str, str] | None = None) -> EmbeddedSetti
         password = None if text is None else Secret(text)
     except SettingsProblems as error:
         problems += error.problems
-    try:
-        settings = shared.load_settings(
+
+    def load(variables: Mapping[str, str]) -> EmbeddedSettings:
+        return shared.load_settings(
             EmbeddedSettings,
-            environment,
+            variables,
             data_dir=_data_dir(environment),
             app_dir=Path(environment.get("PASEPORT_APP_DIR") or REPOSITORY / "frontend" / "build"),
             admin_password=password,
         )
+
+    try:
+        settings = load(environment)
     except SettingsProblems as error:
-        raise SettingsProblems([*problems, *error.problems]) from error
+        problems += error.problems
+        # Relations are looked at only where every value could be read; so once more without those that could not.
+        unreadable = {problem.name for problem in error.problems}
+        readable = {name: text for name, text in environment.items() if name.removesuffix("_FILE") not in unreadable}
+        try:
+            load(readable)
+        except SettingsProblems as more:
+            problems += (problem for problem in more.problems if problem.name not in unreadable)
+        raise SettingsProblems(problems) from error
     if problems:
         raise SettingsProblems(problems)
     return settings

@@ -77,9 +77,8 @@ async def _serve(
     from paseport_standalone.embedded import open_embedded
     from paseport_standalone.server import serve, stop_on_signals
 
-    configure_logging(settings.log_level)
     # Standard output belongs to the command: what is printed once must not be collected with the log.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    configure_logging(settings.log_level, sys.stderr.buffer)
     stop = asyncio.Event()
     stop_on_signals(stop)
     port, internal_port = public.getsockname()[1], internal.getsockname()[1]
