@@ -82,7 +82,7 @@ def redact_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> Mutab
 def _redacted(key: str, value: Any) -> Any:
     if key.lower().replace("-", "_") in _SECRET_KEYS:
         return _REDACTED
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {str(inner): _redacted(str(inner), item) for inner, item in value.items()}
     return value
 

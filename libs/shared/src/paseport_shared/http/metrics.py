@@ -49,6 +49,8 @@ class ServiceMetrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        # Looking a series up by its labels costs more than counting; there are as many as routes have answers.
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._pools = {
             figure: Gauge(f"paseport_pool_{figure}", help_text, ("pool",), registry=self.registry)
             for figure, help_text in {
@@ -60,8 +62,14 @@ class ServiceMetrics:
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer. ``method`` and ``route`` come from a fixed set; the status counts by class (``4xx``)."""
-        self._requests.labels(method, route, f"{status // 100}xx").inc()
-        self._duration.labels(method, route).observe(seconds)
+        key = (method, route, status // 100)
+        series = self._series.get(key)
+        if series is None:
+            series = (self._requests.labels(method, route, f"{key[2]}xx"), self._duration.labels(method, route))
+            self._series[key] = series
+        requests, duration = series
+        requests.inc()
+        duration.observe(seconds)
 
     def watch_pool(self, name: str, read: Callable[[], PoolUse]) -> None:
         """Publish a pool's use, read whenever metrics are."""

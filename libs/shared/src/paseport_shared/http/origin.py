@@ -27,6 +27,16 @@ async def require_own_origin(connection: ASGIConnection[Any, Any, Any, Any], _: 
         raise OriginRefused("neither Origin nor Sec-Fetch-Site: same-origin")
 
 
+async def refuse_foreign_origin(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard of an unsafe route without a cookie that a foreign page must not use up through its visitors.
+
+    Browsers send ``Origin`` with every POST; other clients send none and pass. Raises ``OriginRefused``.
+    """
+    origins = _values(connection, b"origin")
+    if any(origin.decode("latin-1") not in connection.app.state.allowed_origins for origin in origins):
+        raise OriginRefused("foreign Origin")
+
+
 def requires_own_origin(handler: BaseRouteHandler) -> bool:
     """Say whether a route has the guard, so that a test can walk an app's routes and find one without it."""
     return require_own_origin in handler.resolve_guards()
