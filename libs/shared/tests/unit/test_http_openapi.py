@@ -36,7 +36,7 @@ async def read_me() -> Entry:
     return Entry("me")
 
 
-@post("/login", guards=[require_own_origin])
+@post("/login", guards=[require_own_origin], status_code=204)
 async def login(data: JSONBody[Entry]) -> None:
     """Sign in."""
 
@@ -119,3 +119,7 @@ def test_guards_show_as_security_requirements(document: dict[str, Any]) -> None:
     assert paths["/login"]["post"]["security"] == [{"cookie": [], "csrf": []}]
     assert "security" not in paths["/entries"]["get"]
     assert set(document["components"]["securitySchemes"]) == {"bearer", "cookie", "csrf"}
+
+
+def test_an_answer_without_a_body_is_documented_without_one(document: dict[str, Any]) -> None:
+    assert "content" not in document["paths"]["/login"]["post"]["responses"]["204"]

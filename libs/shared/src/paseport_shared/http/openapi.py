@@ -82,6 +82,7 @@ def _complete(route: HTTPRoute, operations: dict[str, Any]) -> None:
             answers = operation["responses"]
             for status in [status for status, answer in answers.items() if _is_of_framework(answer)]:
                 del answers[status]
+            answers.get("204", {}).pop("content", None)  # Litestar documents a JSON null; there is no body
             answers["default"] = {"$ref": "#/components/responses/Problem"}
             if security := _security(handler):
                 operation["security"] = security
