@@ -298,3 +298,17 @@ async def test_insecure_cookies_exist_in_embedded_mode_alone(tmp_path) -> None: 
     header = cookie_header(answer, "paseport-session")
     assert "secure" not in header
     assert "httponly" in header
+
+
+async def test_a_foreign_page_cannot_spend_the_tries_of_its_visitors(http: HttpWorld) -> None:
+    """BF-05, LG-11: a simple cross-site POST needs no preflight, so it must not count."""
+    async with http.browser() as visitor:
+        del visitor.headers["X-CSRF"]
+        for origin in ("https://evil.example", "null"):
+            for _ in range(101):
+                answer = await visitor.post("/auth/v1/password/reset", content=b"x", headers={"Origin": origin})
+                assert (answer.status_code, problem(answer)["code"]) == (403, "origin_refused")
+
+    await http.world.add_user()
+    async with http.browser() as visitor:
+        assert (await sign_in(visitor)).status_code == 200

@@ -103,3 +103,18 @@ async def test_a_refresh_in_flight_does_not_survive_sign_out(world: IssuerWorld)
                     await world.authenticate(answer.access_token.value)  # type: ignore[union-attr]
                 with pytest.raises(InvalidGrant):
                     await world.refresh(answer.refresh_token)  # type: ignore[union-attr]
+
+
+async def test_cookies_of_two_sessions_end_both(world: IssuerWorld) -> None:
+    """BF-11: where somebody planted one of the cookies, signing out still ends the session behind the other."""
+    await world.add_user("alice")
+    await world.add_user("mallory")
+    own, planted = await world.sign_in("alice"), await world.sign_in("mallory")
+
+    await world.use.end_session(EndSessionCommand(planted.session_cookie, own.refresh_token, False, APP, CALLER))
+
+    for issued in (own, planted):
+        with pytest.raises(InvalidGrant):
+            await world.refresh(issued.refresh_token)
+        with pytest.raises(InvalidAccessToken):
+            await world.authenticate(issued.access_token.value)

@@ -14,6 +14,7 @@ from paseport_shared.domain.errors import (
     InvalidCredentials,
     InvalidGrant,
     InvalidResetToken,
+    Unavailable,
     WeakPassword,
 )
 from paseport_shared.domain.models.secret import Secret
@@ -127,3 +128,20 @@ async def test_the_link_is_not_in_the_audit_log(world: IssuerWorld) -> None:
     events = await world.audited()
     assert "user.password_reset_issued" in [event.action for event in events]
     assert token.reveal() not in repr(events)
+
+
+async def test_a_link_is_not_spent_while_sessions_cannot_be_ended(world: IssuerWorld) -> None:
+    """LG-22, FT-20: a link that was spent could not be used again to finish what the outage kept from being done."""
+    user = await world.add_user()
+    before = await world.sign_in()
+    token = await link(world, user)
+
+    with world.outages.redis, pytest.raises(Unavailable) as refusal:
+        await redeem(world, token)
+
+    assert type(refusal.value) is Unavailable
+    assert (await world.user(user.id)).revision == user.revision
+    await world.refresh(before.refresh_token)
+    await redeem(world, token)
+    with pytest.raises(InvalidAccessToken):
+        await world.authenticate(before.access_token.value)

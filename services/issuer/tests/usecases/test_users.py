@@ -15,6 +15,7 @@ from paseport_shared.domain.errors import (
     AlreadyExists,
     BuiltInAccount,
     InvalidAccessToken,
+    InvalidGrant,
     LastAdmin,
     NotFound,
     PreconditionFailed,
@@ -250,3 +251,35 @@ async def test_the_first_admin_is_made_once(world: IssuerWorld) -> None:
 
 async def test_an_unknown_subject_is_refused_when_the_directory_is_complete(world: IssuerWorld) -> None:
     assert await world.use.resolve_subject.resolve(UUID("01890a5d-ac96-774b-bcce-b302099a8057")) is None
+
+
+async def test_a_deletion_that_an_outage_cut_off_is_completed_by_a_repetition(world: IssuerWorld) -> None:
+    """FT-20, AD-07, DT-08: the user is off the record already, and still no session may outlive the answer."""
+    user = await world.add_user()
+    issued = await world.sign_in()
+    delete = DeleteUserCommand(user.id, user.revision, ADMIN_ACTOR)
+    with world.outages.redis, pytest.raises(RecordedNotInForce):
+        await world.use.delete_user(delete)
+    with world.outages.redis, pytest.raises(RecordedNotInForce):
+        await world.use.delete_user(delete)
+
+    with pytest.raises(NotFound):
+        await world.use.delete_user(delete)
+
+    with pytest.raises(InvalidGrant):
+        await world.refresh(issued.refresh_token)
+    with pytest.raises(InvalidAccessToken):
+        await world.authenticate(issued.access_token.value)
+    state = await world.roles.find(user.id)
+    assert state is not None
+    assert (state.username, state.roles, state.enabled) == ("", frozenset(), False)
+
+
+async def test_deleting_nobody_changes_nothing(world: IssuerWorld) -> None:
+    unknown = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+
+    with pytest.raises(NotFound):
+        await world.use.delete_user(DeleteUserCommand(unknown, 1, ADMIN_ACTOR))
+
+    assert await world.roles.find(unknown) is None
+    assert await world.actions() == []

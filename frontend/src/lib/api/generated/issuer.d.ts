@@ -240,6 +240,10 @@ export interface components {
             roles: string[];
             username: string;
         };
+        /** KeyDocumentResponse */
+        KeyDocumentResponse: {
+            keys: components["schemas"]["PublishedKeyResponse"][];
+        };
         /** LiveResponse */
         LiveResponse: {
             /** @constant */
@@ -267,6 +271,15 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
             url: string;
+        };
+        /** PublishedKeyResponse */
+        PublishedKeyResponse: {
+            kid: string;
+            not_after: string | null;
+            /** Format: date-time */
+            not_before: string;
+            paserk: string;
+            status: string;
         };
         /** ReadyResponse */
         ReadyResponse: {
@@ -329,13 +342,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description The keys that check access tokens. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": string;
+                    "application/json": components["schemas"]["KeyDocumentResponse"];
                 };
             };
         };

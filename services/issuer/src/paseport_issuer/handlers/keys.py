@@ -6,11 +6,16 @@ from datetime import timedelta
 
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from litestar.params import SkipValidation
 from paseport_shared.domain.ports.key_document import KeyDocument
 
+from paseport_issuer.handlers.schemas.keys import KeyDocumentResponse
 
-@get("/.well-known/paserk.json", media_type=MediaType.JSON)
+_SHAPE = ResponseSpec(KeyDocumentResponse, generate_examples=False, description="The keys that check access tokens.")
+
+
+@get("/.well-known/paserk.json", media_type=MediaType.JSON, responses={200: _SHAPE})
 async def key_document(
     keys: NamedDependency[SkipValidation[KeyDocument]], key_document_max_age: NamedDependency[timedelta]
 ) -> Response[bytes]:

@@ -13,7 +13,7 @@ from paseport_shared.domain.errors import AuthenticationRequired
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.http.client_address import client_address
-from paseport_shared.http.origin import require_own_origin
+from paseport_shared.http.origin import refuse_foreign_origin, require_own_origin
 
 from paseport_issuer.handlers.cookies import Cookies
 from paseport_issuer.handlers.schemas.login import LocalLoginRequest, PasswordResetRequest, TokenResponse
@@ -88,7 +88,8 @@ async def logout(
     return Response(None, cookies=jar.cleared())
 
 
-@post("/auth/v1/password/reset", guards=[count_attempt], status_code=204)
+# A foreign page could otherwise spend its visitors' tries, which are those of signing in.
+@post("/auth/v1/password/reset", guards=[refuse_foreign_origin, count_attempt], status_code=204)
 async def redeem_password_reset(
     data: JSONBody[PasswordResetRequest], redeem: NamedDependency[RedeemPasswordReset], caller: NamedDependency[Caller]
 ) -> None:

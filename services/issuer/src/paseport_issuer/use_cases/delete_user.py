@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from paseport_shared.domain.errors import NotFound
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import Record, RecordTransaction
@@ -50,5 +51,10 @@ class DeleteUser:
             await transaction.audit.append(self._ids.audit_event(command.actor, "user.deleted", str(user.id)))
             return gone
 
-        gone = await self._record.transact(erase)
+        try:
+            gone = await self._record.transact(erase)
+        except NotFound:
+            # A repeated request completes what an outage cut off.
+            await self._project.absent(command.user_id)
+            raise
         await self._project.deleted(gone, self._revoke.older_than(gone.id, gone.version))

@@ -47,14 +47,14 @@ class EndSession:
 
     async def __call__(self, command: EndSessionCommand) -> None:
         """End the session. Raises ``Unavailable``: then sign-out is not done and the cookies stay for another try."""
-        session = await self._by_cookie(command) or await self._by_refresh_token(command)
-        if session is None:
-            return
-        actor = command.caller.acting_as(str(session.user_id), command.client.client_id)
-        if command.everywhere:
-            await self._revoke.everything_of(session.user_id, actor)
-        else:
-            await self._revoke.session(session, actor)
+        # Both cookies usually name one session. Where they do not, a browser that signs out holds neither any more.
+        named = [await self._by_cookie(command), await self._by_refresh_token(command)]
+        for session in {session.id: session for session in named if session is not None}.values():
+            actor = command.caller.acting_as(str(session.user_id), command.client.client_id)
+            if command.everywhere:
+                await self._revoke.everything_of(session.user_id, actor)
+            else:
+                await self._revoke.session(session, actor)
 
     async def _by_cookie(self, command: EndSessionCommand) -> Session | None:
         cookie = parse_session_cookie(command.session_cookie) if command.session_cookie else None

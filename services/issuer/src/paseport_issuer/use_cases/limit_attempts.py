@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -12,6 +13,7 @@ from paseport_shared.domain.ports.clock import Clock
 
 WINDOW: Final = timedelta(minutes=15)
 ATTEMPTS_PER_ACCOUNT: Final = 10
+_IPV6_SITE_BITS: Final = 64
 
 
 class LimitAttempts:
@@ -29,7 +31,7 @@ class LimitAttempts:
         Success forgives nothing here: an attacker with one account of their own could reset it at will.
         """
         await self._limiter.take(
-            [Attempt(f"login:address:{address or 'unknown'}", self._per_address)], self._clock.now()
+            [Attempt(f"login:address:{_network_of(address)}", self._per_address)], self._clock.now()
         )
 
     async def on_account(self, login: str, user_id: UUID | None) -> str:
@@ -45,3 +47,16 @@ class LimitAttempts:
     async def forgive(self, key: str) -> None:
         """Forget the tries on an account whose password was given rightly."""
         await self._limiter.forgive(key)
+
+
+def _network_of(address: str | None) -> str:
+    """Return what one subscriber holds: an IPv4 address, or an IPv6 /64, in which every host has 2^64 addresses."""
+    if address is None:
+        return "unknown"
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(ipaddress.ip_network((parsed, _IPV6_SITE_BITS), strict=False))

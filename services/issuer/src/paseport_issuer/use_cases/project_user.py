@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from paseport_shared.domain.errors import RecordedNotInForce, Unavailable
 from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.models.revocation import Revocation
@@ -33,6 +35,20 @@ class ProjectUser:
         """Replace the user's state by one without name and roles, and end everything. Raises as ``changed``."""
         gone = SubjectState(user.id, "", frozenset(), enabled=False, version=user.version, revision=user.revision)
         await self._project(gone, revocation)
+
+    async def absent(self, user_id: UUID) -> None:
+        """Complete the deletion of a user who is on record no more, where an outage cut it off.
+
+        Raises ``RecordedNotInForce``.
+        """
+        try:
+            state = await self._roles.find(user_id)
+        except Unavailable as problem:
+            raise RecordedNotInForce(problem.reason, problem.retry_after) from problem
+        if state is not None and (state.enabled or state.username):
+            version = state.version + 1
+            gone = SubjectState(user_id, "", frozenset(), enabled=False, version=version, revision=state.revision + 1)
+            await self._project(gone, self._revoke.older_than(user_id, version))
 
     async def _project(self, state: SubjectState, revocation: Revocation | None) -> None:
         try:

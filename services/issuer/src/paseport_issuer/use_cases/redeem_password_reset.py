@@ -52,7 +52,7 @@ class RedeemPasswordReset:
         self._ids = ids
 
     async def __call__(self, command: RedeemResetCommand) -> None:
-        """Set the password.
+        """Set the password. Where sessions cannot be ended the link stays usable (``Unavailable``).
 
         Raises ``InvalidResetToken``, ``WeakPassword``, ``Overloaded``, ``Unavailable``, ``RecordedNotInForce``.
         """
@@ -62,6 +62,9 @@ class RedeemPasswordReset:
         holder = await self._holder(token_hash)
         check_new_password(command.password, username=holder.username, email=holder.email)
         password_hash = await self._hasher.hash(command.password)
+        actor = command.caller.acting_as(str(holder.id), self._client.client_id)
+        # Before the link is spent: a second try could not repeat what an outage kept from being done.
+        await self._revoke.everything_of(holder.id, actor)
 
         async def store(transaction: RecordTransaction) -> User:
             reset = await transaction.password_resets.consume(token_hash, self._clock.now())
@@ -75,7 +78,6 @@ class RedeemPasswordReset:
             )
             await transaction.users.update(after, expected_revision=before.revision)
             await transaction.revocations.add(self._revoke.older_than(after.id, after.version))
-            actor = command.caller.acting_as(str(after.id), self._client.client_id)
             await transaction.audit.append(self._ids.audit_event(actor, "user.password_reset", str(after.id)))
             return after
 
