@@ -29,7 +29,8 @@ export default defineConfig({
 		browserName: 'chromium',
 		locale: 'en-GB',
 		timezoneId: 'UTC',
-		trace: 'retain-on-failure',
+		// The DOM of every step; a film of it would slow all journeys down for the rare one that fails.
+		trace: { mode: 'retain-on-failure', screenshots: false, snapshots: true, sources: true },
 		screenshot: 'only-on-failure',
 		actionTimeout: 10_000,
 		navigationTimeout: 20_000,

@@ -16,6 +16,11 @@ export async function fillLogin(page: Page, login: string, password: string): Pr
 	await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
+/** The dashboard names whom the server knows. */
+export async function expectSignedIn(page: Page, username: string): Promise<void> {
+	await expect(page.getByRole('main').getByText(`Signed in as ${username}`)).toBeVisible();
+}
+
 /** Open a page as somebody, without the form: where signing in is not what the journey is about. */
 export async function openAs(page: Page, who: Credentials, path = '/'): Promise<void> {
 	await signIn(page.context().request, who);

@@ -1,4 +1,4 @@
-import { accountButton, loginAs, loginForm, openAs } from '../../support/app';
+import { accountButton, loginAs, loginForm, openAs, expectSignedIn } from '../../support/app';
 import { expect, test } from '../../support/journey';
 import { expectNoTokens } from '../../support/leaks';
 import { newPassword } from '../../support/people';
@@ -46,7 +46,7 @@ test.describe('A · A one-time link for a new password', () => {
 		await device.getByRole('button', { name: 'Set password' }).click();
 		await expect(device.getByText('Your new password is set. Sign in with it.')).toBeVisible();
 		await loginAs(device, { ...person, password });
-		await expect(device.getByText(`Signed in as ${person.username}`)).toBeVisible();
+		await expectSignedIn(device, person.username);
 		expect(addresses.filter((address) => address.includes(token))).toEqual([]);
 
 		// Who was signed in before is no longer (LG-22).

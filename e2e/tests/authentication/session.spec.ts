@@ -1,4 +1,12 @@
-import { accountButton, comeBackTo, loginAs, loginForm, navigateSPA, openAs } from '../../support/app';
+import {
+	accountButton,
+	comeBackTo,
+	loginAs,
+	loginForm,
+	navigateSPA,
+	openAs,
+	expectSignedIn
+} from '../../support/app';
 import { cookieName, installation } from '../../support/installation';
 import { expect, test } from '../../support/journey';
 import { expectNoTokens } from '../../support/leaks';
@@ -26,7 +34,7 @@ test.describe('A · Staying signed in', () => {
 		const refreshed = page.waitForResponse('**/auth/v1/refresh');
 		await page.reload();
 		const { access_token: next } = (await (await refreshed).json()) as { access_token: string };
-		await expect(page.getByText(`Signed in as ${person.username}`)).toBeVisible();
+		await expectSignedIn(page, person.username);
 
 		expect(next).not.toBe(token);
 		await expectNoTokens(page, [token, next, refreshToken ?? '']);
@@ -73,7 +81,7 @@ test.describe('A · Staying signed in', () => {
 
 		expect((await Promise.all(answers)).map((answer) => answer.status())).toEqual([200, 200]);
 		expect(renewals).toEqual(['POST']);
-		for (const tab of tabs) await expect(tab.getByText(`Signed in as ${person.username}`)).toBeVisible();
+		for (const tab of tabs) await expectSignedIn(tab, person.username);
 	});
 
 	test('a tab opened beside another one takes over its token', async ({ context, page, people }) => {
@@ -84,7 +92,7 @@ test.describe('A · Staying signed in', () => {
 
 		const other = await context.newPage();
 		await other.goto('/');
-		await expect(other.getByText(`Signed in as ${person.username}`)).toBeVisible();
+		await expectSignedIn(other, person.username);
 
 		expect(renewals).toBe(0);
 	});
@@ -119,7 +127,7 @@ test.describe('A · Staying signed in', () => {
 			await comeBackTo(page);
 
 			await expect(page.getByRole('status').filter({ hasText: banner })).toBeVisible();
-			await expect(page.getByText(`Signed in as ${person.username}`)).toBeVisible();
+			await expectSignedIn(page, person.username);
 			await expect(page).toHaveURL('/');
 
 			await page.unrouteAll();
@@ -129,7 +137,7 @@ test.describe('A · Staying signed in', () => {
 			await expect(page.getByText(banner)).toBeHidden();
 			await expect(page.getByRole('alert')).toHaveCount(0);
 			await page.reload();
-			await expect(page.getByText(`Signed in as ${person.username}`)).toBeVisible();
+			await expectSignedIn(page, person.username);
 		});
 
 	test('the navigation stays in the document, and the way back works @phone', async ({ page, admin }) => {

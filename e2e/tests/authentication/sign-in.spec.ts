@@ -1,5 +1,5 @@
 import { cookieName } from '../../support/installation';
-import { accountButton, fillLogin, loginAs, loginForm, openAs } from '../../support/app';
+import { accountButton, fillLogin, loginAs, loginForm, openAs, expectSignedIn } from '../../support/app';
 import { expect, test } from '../../support/journey';
 import { newPassword, unique } from '../../support/people';
 
@@ -15,11 +15,11 @@ test.describe('A · Signing in', () => {
 		await expect(loginForm(page)).toBeVisible();
 		await expect(page).toHaveTitle('Sign in · Paseport');
 		await loginAs(page, person);
-		await expect(page.getByText(`Signed in as ${person.username}`)).toBeVisible();
+		await expectSignedIn(page, person.username);
 
 		const other = await newDevice();
 		await loginAs(other, person, person.email.toUpperCase());
-		await expect(other.getByText(`Signed in as ${person.username}`)).toBeVisible();
+		await expectSignedIn(other, person.username);
 	});
 
 	test('a wrong password and an unknown user are told the same, once, and the password is ready to be typed again', async ({

@@ -1,5 +1,14 @@
 import { listUsersWith } from '../../support/api';
-import { accountButton, loginForm, navigateSPA, openAs, signOut, tokenSentBy } from '../../support/app';
+import {
+	accountButton,
+	loginForm,
+	navigateSPA,
+	openAs,
+	searchBox,
+	signOut,
+	tokenSentBy,
+	expectSignedIn
+} from '../../support/app';
 import { expect, test } from '../../support/journey';
 
 test.describe('A · Signing out', () => {
@@ -53,7 +62,7 @@ test.describe('A · Signing out', () => {
 		newDevice,
 		watch
 	}) => {
-		watch.expect(/status of 401 .*\/api\/dashboard$/, /status of 400 .*\/auth\/v1\/refresh$/);
+		watch.expect(/status of 401 .*\/users\/v1\?/, /status of 400 .*\/auth\/v1\/refresh$/);
 		const person = await people.create({ roles: ['Admin', 'User'] });
 		await openAs(page, person);
 		const otherDevice = await newDevice();
@@ -62,8 +71,8 @@ test.describe('A · Signing out', () => {
 
 		await signOut(page, 'Sign out everywhere');
 
-		const answered = otherDevice.waitForResponse('**/api/dashboard');
-		await otherDevice.getByRole('link', { name: 'Dashboard', exact: true }).click();
+		const answered = otherDevice.waitForResponse('**/users/v1?*');
+		await searchBox(otherDevice).fill('anybody');
 		expect((await answered).status()).toBe(401);
 		await expect(loginForm(otherDevice)).toBeVisible();
 		await expect(otherDevice.getByText('Your session has ended. Sign in to go on.')).toBeVisible();
@@ -114,9 +123,9 @@ test.describe('A · Signing out', () => {
 		await other.getByLabel('User name or e-mail').fill(next.username);
 		await other.getByLabel('Password', { exact: true }).fill(next.password);
 		await other.getByRole('button', { name: 'Sign in' }).click();
-		await expect(other.getByText(`Signed in as ${next.username}`)).toBeVisible();
+		await expectSignedIn(other, next.username);
 
-		await expect(page.getByText(`Signed in as ${next.username}`)).toBeVisible();
+		await expectSignedIn(page, next.username);
 		await expect(page.getByText(former.username)).toHaveCount(0);
 	});
 });
