@@ -238,6 +238,44 @@ def _check_secret(text: str, env: Env) -> None:
         raise ValueError(f"looks like a placeholder, not like a secret; {_HINT}")
 
 
+# --- what every service that browsers reach is told ---------------------------------------------------------------
+
+
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the installation lives and whom it believes; issuer and api share one origin behind the edge."""
+
+    access_token_issuer: Annotated[str, Env("ACCESS_TOKEN_ISSUER")]
+    cors_origins: Annotated[tuple[str, ...], Env("CORS_ORIGINS")] = ()
+    allowed_hosts: Annotated[tuple[str, ...], Env("PASEPORT_ALLOWED_HOSTS")] = ()
+    """Besides the host of the issuer itself."""
+    trusted_proxies: Annotated[tuple[str, ...], Env("PASEPORT_TRUSTED_PROXIES")] = ()
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the issuer: where the app lives."""
+        parts = urlsplit(self.access_token_issuer)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Values of the Host header that are served."""
+        return (urlsplit(self.access_token_issuer).netloc, *self.allowed_hosts)
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach the service over https."""
+        return self.access_token_issuer.startswith("https://")
+
+    def web_problems(self, *, allow_loopback_http: bool) -> Iterable[SettingProblem]:
+        """Yield a problem for each value that cannot be used. Plain http is for the embedded mode, on loopback."""
+        yield from issuer_problems(
+            "ACCESS_TOKEN_ISSUER", self.access_token_issuer, allow_loopback_http=allow_loopback_http
+        )
+        yield from origin_problems("CORS_ORIGINS", self.cors_origins, allow_loopback_http=allow_loopback_http)
+        yield from host_problems("PASEPORT_ALLOWED_HOSTS", self.allowed_hosts)
+        yield from network_problems("PASEPORT_TRUSTED_PROXIES", self.trusted_proxies)
+
+
 # --- relations that several services check ------------------------------------------------------------------------
 
 

@@ -5,31 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import urlsplit
 
-import msgspec
 from paseport_shared.domain.models.refresh_token import RefreshPolicy
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import SessionPolicy
-from paseport_shared.settings import Env, SettingProblem, issuer_problems, network_problems
+from paseport_shared.settings import Env, SettingProblem, WebSettings
 
 _DAY = 86_400
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(WebSettings, frozen=True, kw_only=True):
     """One field a variable. Durations are seconds in the environment."""
 
-    access_token_issuer: Annotated[str, Env("ACCESS_TOKEN_ISSUER")]
     access_token_ttl: Annotated[timedelta, Env("ACCESS_TOKEN_TTL", 30, 3600)] = timedelta(seconds=300)
     refresh_key: Annotated[Secret[bytes], Env("PASEPORT_REFRESH_KEY")]
     service_secret: Annotated[Secret[str], Env("PASEPORT_SERVICE_SECRET")]
     cli_secret: Secret[str] | None = None
     """Of embedded mode alone; production signs its command line in as a person."""
     cookie_secure: Annotated[bool, Env("COOKIE_SECURE")] = True
-    cors_origins: Annotated[tuple[str, ...], Env("CORS_ORIGINS")] = ()
-    allowed_hosts: Annotated[tuple[str, ...], Env("PASEPORT_ALLOWED_HOSTS")] = ()
-    """Besides the host of the issuer itself."""
-    trusted_proxies: Annotated[tuple[str, ...], Env("PASEPORT_TRUSTED_PROXIES")] = ()
     key_document_max_age: Annotated[timedelta, Env("PASEPORT_KEY_DOCUMENT_MAX_AGE", 1, 300)] = timedelta(seconds=60)
     session_idle: Annotated[timedelta, Env("PASEPORT_SESSION_IDLE", 60, 365 * _DAY)] = timedelta(hours=12)
     session_max: Annotated[timedelta, Env("PASEPORT_SESSION_MAX", 60, 365 * _DAY)] = timedelta(days=30)
@@ -53,29 +46,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             grace=self.refresh_grace, idle=self.refresh_token_ttl, max_lifetime=self.refresh_max_lifetime
         )
 
-    @property
-    def origin(self) -> str:
-        """Scheme, host and port of the issuer: where the app lives."""
-        parts = urlsplit(self.access_token_issuer)
-        return f"{parts.scheme}://{parts.netloc}"
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """Values of the Host header that are served."""
-        return (urlsplit(self.access_token_issuer).netloc, *self.allowed_hosts)
-
-    @property
-    def is_https(self) -> bool:
-        """Whether browsers reach the issuer over https."""
-        return self.access_token_issuer.startswith("https://")
-
     def relation_problems(self) -> Iterable[SettingProblem]:
         """Yield a problem for each relation that does not hold."""
         # Insecure cookies exist in embedded mode alone, on loopback.
-        yield from issuer_problems(
-            "ACCESS_TOKEN_ISSUER", self.access_token_issuer, allow_loopback_http=not self.cookie_secure
-        )
-        yield from network_problems("PASEPORT_TRUSTED_PROXIES", self.trusted_proxies)
+        yield from self.web_problems(allow_loopback_http=not self.cookie_secure)
         if not self.cookie_secure and self.is_https:
             yield SettingProblem("COOKIE_SECURE", "must be true for an https issuer")
         if self.session_idle > self.session_max:
@@ -84,5 +58,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             yield SettingProblem("REDIS_REFRESH_TOKEN_TTL", "must not exceed PASEPORT_REFRESH_MAX_LIFETIME")
         if self.access_token_ttl >= self.refresh_token_ttl:
             yield SettingProblem("ACCESS_TOKEN_TTL", "must be shorter than REDIS_REFRESH_TOKEN_TTL")
-        if any(not origin.startswith("https://") or origin.count("/") != 2 for origin in self.cors_origins):
-            yield SettingProblem("CORS_ORIGINS", "must be https origins such as https://app.example.com")
