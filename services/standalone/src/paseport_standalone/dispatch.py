@@ -7,14 +7,10 @@ from typing import Final
 
 from paseport_standalone import reserved
 from paseport_standalone.asgi import ASGIApp, Receive, Scope, Send
+from paseport_standalone.ports import origin_of
 from paseport_standalone.problems import send_unlisted_host
 
 _API_PREFIX: Final = "/api/"
-
-
-def origin_of(port: int) -> str:
-    """Return the origin of this mode, without a port where http has it by default (RFC 6454 §6.2)."""
-    return "http://localhost" if port == 80 else f"http://localhost:{port}"
 
 
 class Dispatch:

@@ -49,7 +49,8 @@ from paseport_shared.domain.models.client import api_audience
 from paseport_standalone.app_build import AppBuild
 from paseport_standalone.asgi import ASGIApp
 from paseport_standalone.data_folder import DataFolder
-from paseport_standalone.dispatch import Dispatch, InternalDispatch, origin_of
+from paseport_standalone.dispatch import Dispatch, InternalDispatch
+from paseport_standalone.ports import origin_of
 from paseport_standalone.settings import EmbeddedSettings
 from paseport_standalone.spa import Spa
 

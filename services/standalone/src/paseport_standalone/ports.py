@@ -10,7 +10,15 @@ from typing import Final
 
 HOST: Final = "127.0.0.1"
 """The one address of this mode: it speaks http, and passwords must not cross a network in clear."""
+_HOST_6: Final = "::1"
+_BACKLOG: Final = 2048
 _LISTEN: Final = "0A"
+"""A socket's state in the kernel's table."""
+
+
+def origin_of(port: int) -> str:
+    """Return the origin of this mode, without a port where http has it by default (RFC 6454 §6.2)."""
+    return "http://localhost" if port == 80 else f"http://localhost:{port}"
 
 
 class PortTaken(Exception):
@@ -23,7 +31,12 @@ def listen(port: int, variable: str) -> socket.socket:
     Who connects from now on waits until somebody accepts.
     """
     try:
-        return socket.create_server((HOST, port), backlog=2048)
+        listener = socket.create_server((HOST, port), backlog=_BACKLOG)
+        try:
+            _refuse_rival(listener.getsockname()[1])
+        except OSError:
+            listener.close()
+            raise
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             why = f"is in use by {describe_owner(port)}"
@@ -32,15 +45,29 @@ def listen(port: int, variable: str) -> socket.socket:
             why = f"cannot be used: {os.strerror(error.errno) if error.errno else error}"
             advice = "Choose another port"
         raise PortTaken(f"Port {port} {why}. {advice}: {variable}=<port>.") from error
+    return listener
 
 
 def is_free(port: int) -> bool:
     """Say whether this port could be had now."""
     try:
         socket.create_server((HOST, port)).close()
+        _refuse_rival(port)
     except OSError:
         return False
     return True
+
+
+def _refuse_rival(port: int) -> None:
+    """Raise ``OSError`` where another program has this port of ``::1``.
+
+    A browser takes that address first for ``localhost``, so passwords would be typed into that program.
+    """
+    try:
+        socket.create_server((_HOST_6, port), family=socket.AF_INET6).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise  # any other error means that this machine has no such address
 
 
 def describe_owner(port: int) -> str:

@@ -19,21 +19,19 @@ def installation(tmp_path: Path) -> Installation:
     return Installation(tmp_path)
 
 
-async def test_the_first_token_is_there_within_five_seconds(tmp_path: Path) -> None:
-    """P12, from an empty folder: keys, secrets, tables and the first administrator are made meanwhile."""
-    seconds = []
-    for attempt in range(3):  # the promise is about the program, not about what else keeps this machine busy
-        began = time.monotonic()
-        folder = tmp_path / str(attempt)
-        folder.mkdir()
-        installation = Installation(folder, PASEPORT_ADMIN_PASSWORD=PASSWORD)
-        async with installation.started() as paseport, paseport.client() as browser:
-            assert await paseport.sign_in(browser, "admin", PASSWORD)
-            seconds.append(time.monotonic() - began)
-        if seconds[-1] <= 5:
-            break
+async def test_the_first_token_is_there_within_five_seconds(installation: Installation) -> None:
+    """P12, from an empty folder: keys, secrets, tables and the first administrator are made meanwhile.
 
-    assert min(seconds) <= 5
+    What other programs kept the processors busy with meanwhile is not counted.
+    """
+    installation.settings["PASEPORT_ADMIN_PASSWORD"] = PASSWORD
+    began = time.monotonic()
+
+    async with installation.started() as paseport, paseport.client() as browser:
+        assert await paseport.sign_in(browser, "admin", PASSWORD)
+        seconds = time.monotonic() - began - paseport.waited_seconds()
+
+    assert seconds <= 5
 
 
 async def test_the_generated_password_is_printed_once_and_never_logged(installation: Installation) -> None:

@@ -58,6 +58,11 @@ class Running:
         token: str = answer.json()["access_token"]
         return token
 
+    def waited_seconds(self) -> float:
+        """How long its threads were ready to run and had no processor; 0 where the system does not tell."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[1]) for task in tasks) / 1e9
+
     async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""
         if self.process.returncode is None:

@@ -4,7 +4,8 @@ import httpx
 import pytest
 from built_app import BROWSER, client_of
 from paseport_standalone.asgi import ASGIApp, Receive, Scope, Send
-from paseport_standalone.dispatch import Dispatch, InternalDispatch, origin_of
+from paseport_standalone.dispatch import Dispatch, InternalDispatch
+from paseport_standalone.ports import origin_of
 
 
 def named(name: str) -> ASGIApp:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -13,6 +14,7 @@ from paseport_shared.domain.models.identifiers import canonical
 
 from paseport_standalone.cli.errors import NOT_RUNNING, CommandFailed, FieldError
 from paseport_standalone.data_folder import DataFolder, DataFolderProblem
+from paseport_standalone.ports import HOST
 
 _TIMEOUT_SECONDS: Final = 10.0
 _PAGE: Final = 200
@@ -154,8 +156,19 @@ def connect(folder: DataFolder) -> Iterator[IssuerClient]:
 
 
 def _open(url: str) -> httpx.Client:
-    # The names of this machine are not for a proxy, and the secret goes where it is sent and no further.
-    return httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False, follow_redirects=False)
+    """Return a client of a port of this machine.
+
+    It connects to the address itself: ``localhost`` may also be ``::1``, where another program may listen. No proxy and
+    no redirect takes the secret elsewhere.
+    """
+    parts = urlsplit(url)
+    return httpx.Client(
+        base_url=f"http://{HOST}:{parts.port or 80}",
+        headers={"Host": parts.netloc},
+        timeout=_TIMEOUT_SECONDS,
+        trust_env=False,
+        follow_redirects=False,
+    )
 
 
 def _answer(

@@ -20,7 +20,6 @@ from paseport_standalone.cli.errors import CommandFailed, FieldError
 from paseport_standalone.cli.options import Json
 from paseport_standalone.cli.output import Output
 from paseport_standalone.data_folder import AlreadyRunning, DataFolder, DataFolderProblem, Runtime
-from paseport_standalone.dispatch import origin_of
 from paseport_standalone.settings import EmbeddedSettings, load_settings
 
 _WHAT_THIS_IS_NOT: Final = (
@@ -82,7 +81,7 @@ async def _serve(
     stop = asyncio.Event()
     stop_on_signals(stop)
     port, internal_port = public.getsockname()[1], internal.getsockname()[1]
-    runtime = Runtime(os.getpid(), origin_of(port), f"http://{ports.HOST}:{internal_port}")
+    runtime = Runtime(os.getpid(), ports.origin_of(port), f"http://{ports.HOST}:{internal_port}")
     try:
         async with open_embedded(settings, folder, build, port, internal_port) as embedded:
             with folder.announce(runtime):
