@@ -1,0 +1,121 @@
+"""``python -m bench [PART …] [--json]``: measure, print one table, fail when a gate fails."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import uvloop
+
+from bench.figures import BenchProblem, Figure, table
+from bench.parts import PARTS
+
+_PART_SECONDS: Final = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of one part. ``problem`` says why it has no figures."""
+
+    part: str
+    seconds: float
+    figures: Sequence[Figure] = ()
+    problem: str | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether it was measured and no gate failed."""
+        return self.problem is None and all(figure.passes for figure in self.figures)
+
+
+async def _run(part: str) -> Ran:
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(_PART_SECONDS):
+            figures = await PARTS[part]()
+    except BenchProblem as error:
+        return Ran(part, time.perf_counter() - began, problem=str(error))
+    except TimeoutError:
+        return Ran(part, time.perf_counter() - began, problem=f"not done after {_PART_SECONDS:.0f} s")
+    except (OSError, asyncio.IncompleteReadError) as error:
+        return Ran(part, time.perf_counter() - began, problem=f"a connection failed: {error}")
+    return Ran(part, time.perf_counter() - began, figures)
+
+
+async def _measure(parts: Sequence[str]) -> list[Ran]:
+    ran = []
+    for part in parts:
+        sys.stderr.write(f"measuring {part} …")
+        sys.stderr.flush()
+        ran.append(await _run(part))
+        sys.stderr.write(f" {ran[-1].seconds:.0f} s\n")
+    return ran
+
+
+def _machine() -> str:
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    processors = len(os.sched_getaffinity(0))
+    return f"{processors} processors, load before the run {load}, Python {platform.python_version()}"
+
+
+def _as_json(machine: str, ran: Sequence[Ran]) -> str:
+    document = {
+        "machine": machine,
+        "passes": all(one.passes for one in ran),
+        "parts": [
+            {
+                "part": one.part,
+                "seconds": round(one.seconds, 1),
+                "problem": one.problem,
+                "figures": [
+                    {
+                        "what": figure.what,
+                        "unit": figure.unit,
+                        "min": figure.low,
+                        "value": figure.value,
+                        "max": figure.high,
+                        "gate": figure.gate and f"{figure.gate.bound.value} {figure.gate.limit}",
+                        "goal": figure.gate and figure.gate.goal,
+                        "passes": figure.passes,
+                    }
+                    for figure in one.figures
+                ],
+            }
+            for one in ran
+        ],
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def main() -> int:
+    """Return the exit code: 0 when everything was measured and every gate passed, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Paseport against its budgets.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of: {', '.join(PARTS)} (all of them)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
+    arguments = parser.parse_args()
+    unknown = [part for part in arguments.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+
+    machine = _machine()
+    ran = uvloop.run(_measure(arguments.parts or list(PARTS)))
+    if arguments.json:
+        sys.stdout.write(_as_json(machine, ran) + "\n")
+    else:
+        sys.stdout.write(f"\n{machine}\n\n{table((one.part, figure) for one in ran for figure in one.figures)}\n")
+        for one in ran:
+            if one.problem is not None:
+                sys.stdout.write(f"\n{one.part}: FAIL: {one.problem}\n")
+    return 0 if all(one.passes for one in ran) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

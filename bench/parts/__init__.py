@@ -1,0 +1,29 @@
+"""What can be measured, in the order of the table. Each part is a coroutine function without arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+from bench.figures import Figure
+from bench.parts.dashboard import measure_dashboard
+from bench.parts.login import measure_login
+from bench.parts.login_timing import measure_login_timing
+from bench.parts.memory import measure_memory
+from bench.parts.primitives import measure_primitives
+from bench.parts.race import measure_race
+from bench.parts.refresh import measure_refresh
+from bench.parts.start import measure_start
+
+Part = Callable[[], Awaitable[Sequence[Figure]]]
+
+PARTS: Final[Mapping[str, Part]] = {
+    "start": measure_start,
+    "memory": measure_memory,
+    "login": measure_login,
+    "refresh": measure_refresh,
+    "dashboard": measure_dashboard,
+    "race": measure_race,
+    "login-timing": measure_login_timing,
+    "primitives": measure_primitives,
+}

@@ -1,0 +1,122 @@
+"""Many tabs, one refresh token: what must come out is one successor, and a person who is still signed in (P4).
+
+Counts violations instead of time. A smaller edition of the property tests, but over HTTP and with requests that really
+overlap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bench.figures import Bound, Figure, Gate
+from bench.http import Answer, Connection, connections
+from bench.product import ADMIN, Product, running, signed_in
+
+_AT_ONCE: Final = 50
+_ROUNDS: Final = 200
+_CHAINS: Final = 200
+_COPIES: Final = 8
+_NONE: Final = Gate(Bound.AT_MOST, 0)
+
+
+@dataclass
+class _Tally:
+    """``broken``: not exactly one successor. ``logged_out``: the newest token did not work any more."""
+
+    refreshes: int = 0
+    broken: int = 0
+    logged_out: int = 0
+    late: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+
+async def measure_race() -> Sequence[Figure]:
+    """Run both races on fresh sessions of one user."""
+    async with running() as product, connections(product.port, _AT_ONCE) as opened:
+        crowd = await _crowds(product, opened)
+        chains = await _chains(product, opened)
+    return [
+        _count(f"{_AT_ONCE} refreshes of one token × {_ROUNDS}: answered", crowd.refreshes),
+        _count("… rounds without exactly one successor", crowd.broken, _NONE),
+        _count("… signed out by it", crowd.logged_out, _NONE),
+        _count(f"s0 → s1 → s2 with s0 in flight × {_CHAINS}: answered", chains.refreshes),
+        _count("… late copies of s0 refused, nothing killed", chains.late),
+        _count("… chains without exactly one successor", chains.broken, _NONE),
+        _count("… signed out by it", chains.logged_out, _NONE),
+    ]
+
+
+async def _crowds(product: Product, opened: Sequence[Connection]) -> _Tally:
+    """Present each token on all connections at once; all get the same successor, which is the next one presented."""
+    tally = _Tally()
+    token = (await product.sign_in(opened[0], ADMIN)).refresh_token
+    for _ in range(_ROUNDS):
+        message = product.refresh(token)
+        answers = await asyncio.gather(*(connection.ask(message) for connection in opened))
+        tally.refreshes += len(answers)
+        successors = {_successor(answer) for answer in answers}
+        # Ten seconds of grace: on a machine so slow that a round takes longer, a late copy may be refused rightly.
+        if len(successors) != 1 or successors <= {None, token}:
+            tally.broken += 1
+        living = [successor for successor in successors if successor is not None]
+        if not living:
+            tally.logged_out += 1
+            token = (await product.sign_in(opened[0], ADMIN)).refresh_token
+            continue
+        token = living[0]
+    tally.logged_out += not await _is_signed_in(product, opened[0], token)
+    return tally
+
+
+async def _chains(product: Product, opened: Sequence[Connection]) -> _Tally:
+    """Advance twice while copies of the first token are on their way, one of them held back until the end."""
+    tally = _Tally()
+    token = (await product.sign_in(opened[0], ADMIN)).refresh_token
+    for _ in range(_CHAINS):
+        began = time.perf_counter()
+        s0 = product.refresh(token)
+        leader, held, *others = opened[: _COPIES + 2]
+        # All of a request but its last byte: the server has it in hand and cannot answer yet.
+        await held.send(s0[:-1])
+        copies = asyncio.gather(*(other.ask(s0) for other in others))
+        s1 = _successor(await leader.ask(s0))
+        s2 = _successor(await leader.ask(product.refresh(s1))) if s1 else None
+        await held.send(s0[-1:])
+        answers = [*await copies, await held.receive()]
+        tally.refreshes += 2 + len(answers)
+        tally.late += sum(answer.status == 400 for answer in answers)
+        # What a copy may get: the one successor, or, once that is spent too, a refusal that kills nothing.
+        fits = all(_successor(answer) == s1 or _is_late(answer) for answer in answers)
+        if s1 is None or s2 is None or s2 == s1 or not fits:
+            tally.broken += 1
+        next_token = _successor(await leader.ask(product.refresh(s2))) if s2 else None
+        if next_token is None:
+            tally.logged_out += 1
+            next_token = (await product.sign_in(leader, ADMIN)).refresh_token
+        token = next_token
+        tally.seconds.append(time.perf_counter() - began)
+    tally.logged_out += not await _is_signed_in(product, opened[0], token)
+    return tally
+
+
+async def _is_signed_in(product: Product, connection: Connection, token: str) -> bool:
+    answer = await connection.ask(product.refresh(token))
+    if answer.status != 200:
+        return False
+    return (await connection.ask(product.dashboard(signed_in(answer).access_token))).status == 200
+
+
+def _successor(answer: Answer) -> str | None:
+    return answer.cookies.get("paseport-refresh") if answer.status == 200 else None
+
+
+def _is_late(answer: Answer) -> bool:
+    return answer.status == 400 and answer.json()["code"] == "invalid_grant"
+
+
+def _count(what: str, count: int, gate: Gate | None = None) -> Figure:
+    return Figure(what, "", count, count, count, gate)

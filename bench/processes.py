@@ -1,0 +1,97 @@
+"""Processes of ours: started, listened to, weighed and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from bench.figures import BenchProblem
+
+REPOSITORY: Final = Path(__file__).resolve().parents[1]
+_END_SECONDS: Final = 15.0
+_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.asynccontextmanager
+async def started(
+    *arguments: str, log: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a program of this virtual environment with pipes to and from it; end it with the block.
+
+    ``arguments`` begin with a script beside the interpreter, such as ``paseport`` or ``python``. Standard error is
+    added to ``log``.
+    """
+    program, *rest = arguments
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name(program)),
+            *rest,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            cwd=REPOSITORY,
+            env=environment,
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), _END_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def read_line(process: asyncio.subprocess.Process, log: Path, seconds: float = 30.0) -> str:
+    """Return the next line of a process. Raises ``BenchProblem`` with the end of its log when none comes."""
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), seconds)
+    except TimeoutError:
+        line = b""
+    if not line:
+        raise BenchProblem(f"a process said nothing within {seconds:.0f} s; its log ends: {_end_of(log)}")
+    return line.decode()
+
+
+async def write_line(process: asyncio.subprocess.Process, line: str) -> None:
+    """Hand a process one line."""
+    assert process.stdin is not None
+    process.stdin.write(f"{line}\n".encode())
+    await process.stdin.drain()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used, in user and in kernel mode, all threads together."""
+    # The name in parentheses may hold anything; what follows it is numbers.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, kernel = int(fields[11]), int(fields[12])
+    return (user + kernel) / _TICKS_PER_SECOND
+
+
+def resident_mib(pid: int) -> float:
+    """Return how much memory of a process is resident."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise BenchProblem(f"process {pid} has no memory any more")
+
+
+def pin(pid: int, turn: int) -> None:
+    """Keep the main thread of a process on one processor: the ``turn``-th of those that we may use.
+
+    A server and its load generator that push each other around measure the scheduler.
+    """
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(pid, {processors[turn % len(processors)]})
+
+
+def _end_of(log: Path) -> str:
+    return " | ".join(log.read_text(errors="replace").splitlines()[-5:]) or "(empty)"
