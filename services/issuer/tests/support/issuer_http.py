@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 import httpx
 from issuer_world import ISSUER, PASSWORD, IssuerWorld
 from litestar import Litestar
-from litestar.testing import AsyncTestClient
 from paseport_issuer.app import Issuer
 from paseport_issuer.settings import Settings
 
@@ -58,13 +58,39 @@ class HttpWorld:
 @asynccontextmanager
 async def running_issuer(folder: Path, settings: Settings | None = None) -> AsyncIterator[HttpWorld]:
     """Run the issuer's lifespan around the block."""
-    world = IssuerWorld(folder, settings)
+    async with running(IssuerWorld(folder, settings)) as http:
+        yield http
+
+
+@asynccontextmanager
+async def running(world: IssuerWorld) -> AsyncIterator[HttpWorld]:
+    """Run the issuer of ``world``, whatever its adapters were replaced by."""
     issuer = Issuer(world.settings, world.adapters)
     world.use = issuer.use
     public = issuer.public_app()
-    async with AsyncTestClient(app=public):
+    async with _lifespan_of(public):
         yield HttpWorld(world, issuer, public, issuer.internal_app())
     await world.close()
+
+
+@asynccontextmanager
+async def _lifespan_of(app: Litestar) -> AsyncIterator[None]:
+    """Begin and end a lifespan in one task, as a server does, on the loop of the requests."""
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            begun.set()
+            await over.wait()
+
+    living = asyncio.create_task(live())
+    living.add_done_callback(lambda _: begun.set())
+    await begun.wait()
+    try:
+        yield
+    finally:
+        over.set()
+        await living
 
 
 async def sign_in(
