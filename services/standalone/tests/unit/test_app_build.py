@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from built_app import PAGE, POLICY, write_build
-from paseport_standalone.app_build import AppBuildProblem, load_app_build
+from paseport_standalone.app_build import AppBuild, AppBuildProblem, load_app_build
 
 
 def test_a_missing_build_is_said_in_one_line_with_the_command_that_makes_it(tmp_path: Path) -> None:
@@ -46,7 +46,9 @@ def test_the_tag_of_a_file_changes_with_its_content_alone(tmp_path: Path) -> Non
     (tmp_path / "b" / "robots.txt").write_text("User-agent: somebody")
     changed = load_app_build(tmp_path / "b")
 
-    def tag(build: object, path: str) -> str:
-        return build.find(path).etag  # type: ignore[attr-defined]
+    def tag(build: AppBuild, path: str) -> str:
+        file = build.find(path)
+        assert file is not None
+        return file.etag
 
     assert tag(first, "/robots.txt") == tag(again, "/robots.txt") != tag(changed, "/robots.txt")
