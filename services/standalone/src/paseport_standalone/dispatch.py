@@ -39,7 +39,7 @@ class Dispatch:
         elif _is_sent_to(scope, (self._typed_by_people,)) and _asks_for_page(scope):
             await self._redirect(scope, send)
         else:
-            await send_unlisted_host(scope, send)
+            await send_unlisted_host(scope, receive, send)
 
     def _app_for(self, path: str) -> ASGIApp:
         if reserved.is_under(path, reserved.API):
@@ -72,7 +72,7 @@ class InternalDispatch:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000, "reason": None})
         elif not _is_sent_to(scope, self._hosts):
-            await send_unlisted_host(scope, send)
+            await send_unlisted_host(scope, receive, send)
         elif scope["path"].startswith(_API_PREFIX):
             path, raw_path = scope["path"], scope["raw_path"]
             below = {"path": path[len(_API_PREFIX) - 1 :], "raw_path": raw_path[len(_API_PREFIX) - 1 :]}

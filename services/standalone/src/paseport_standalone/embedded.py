@@ -101,8 +101,8 @@ async def open_embedded(
         )
         sessions = MemorySessionStore(issuer_settings.session_policy)
         roles = MemoryRoleDirectory()
-        # Nanoseconds of the start, so that a verifier's position of an earlier start means nothing.
-        feed = MemoryRevocationFeed(time.time_ns())
+        # The moment of the start, so that a verifier's position of an earlier start means nothing.
+        feed = MemoryRevocationFeed(time.time_ns() // 1_000_000)
         issuer_adapters = IssuerAdapters(
             record=record,
             sessions=sessions,

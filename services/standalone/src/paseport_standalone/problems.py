@@ -1,62 +1,39 @@
-"""Refusals of what stands in front of the services, in their form (RFC 9457)."""
+"""Refusals of what stands in front of the services, in the services' own form."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from dataclasses import replace
 from typing import Final
 
-import msgspec
 from paseport_shared.domain.errors import NotFound, UnlistedHost
-from paseport_shared.http.problem import MEDIA_TYPE
-from paseport_shared.http.request_id import new_request_id
+from paseport_shared.http.problem import METHOD_NOT_ALLOWED, Problem, problem_of
+from paseport_shared.http.request_id import RequestId
+from paseport_shared.http.security_headers import SecurityHeaders
 
-from paseport_standalone.asgi import Headers, Scope, Send
+from paseport_standalone.asgi import Receive, Scope, Send
 
-_PROTECTION: Final = (
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-)
+_NOT_FOUND: Final = problem_of(NotFound())
+_UNLISTED_HOST: Final = problem_of(UnlistedHost())
 
 
-async def send_not_found(scope: Scope, send: Send, headers: Headers | None = None) -> None:
+async def send_not_found(scope: Scope, receive: Receive, send: Send, *, vary: str | None = None) -> None:
     """Say that there is nothing at this path."""
-    await _send(scope, send, HTTPStatus.NOT_FOUND, NotFound.code, NotFound.public, headers)
+    headers = () if vary is None else (("Vary", vary),)
+    await _send(replace(_NOT_FOUND, headers=headers), scope, receive, send)
 
 
-async def send_method_not_allowed(scope: Scope, send: Send, allowed: tuple[str, ...]) -> None:
+async def send_method_not_allowed(scope: Scope, receive: Receive, send: Send, allowed: tuple[str, ...]) -> None:
     """Say which methods the path takes (RFC 9110 §15.5.6)."""
-    headers = [(b"allow", ", ".join(allowed).encode())]
-    detail = "This method is not supported here."
-    await _send(scope, send, HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail, headers)
+    await _send(replace(METHOD_NOT_ALLOWED, headers=(("Allow", ", ".join(allowed)),)), scope, receive, send)
 
 
-async def send_unlisted_host(scope: Scope, send: Send) -> None:
+async def send_unlisted_host(scope: Scope, receive: Receive, send: Send) -> None:
     """Say that this host name is none of ours."""
-    await _send(scope, send, HTTPStatus.BAD_REQUEST, UnlistedHost.code, UnlistedHost.public)
+    await _send(_UNLISTED_HOST, scope, receive, send)
 
 
-async def _send(
-    scope: Scope, send: Send, status: HTTPStatus, code: str, detail: str, headers: Headers | None = None
-) -> None:
-    request_id = new_request_id()
-    body = msgspec.json.encode(
-        {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": status.value,
-            "detail": detail,
-            "code": code,
-            "request_id": request_id,
-        }
-    )
-    sent = [
-        (b"content-type", MEDIA_TYPE.encode()),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"x-request-id", request_id.encode()),
-        *_PROTECTION,
-        *(headers or ()),
-    ]
-    await send({"type": "http.response.start", "status": status.value, "headers": sent})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body, "more_body": False})
+async def _send(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, _: Receive, send: Send) -> None:
+        await problem.send(scope, send)
+
+    await RequestId(SecurityHeaders(answer, https=False))(scope, receive, send)

@@ -22,7 +22,7 @@ _PROTECTION: Final = (
         b"microphone=(), midi=(), payment=(), usb=()",
     ),
 )
-_VARY: Final = [(b"vary", b"Accept")]
+_VARY: Final = "Accept"
 _REFUSED: Final = re.compile(r"q=0(\.0{0,3})?")
 """A weight that means "not this" (RFC 9110 §12.4.2)."""
 _METHODS: Final = ("GET", "HEAD")
@@ -45,15 +45,15 @@ class Spa:
         """Answer one request."""
         path = scope["path"]
         if is_reserved(path):
-            await send_not_found(scope, send)
+            await send_not_found(scope, receive, send)
         elif scope["method"] not in _METHODS:
-            await send_method_not_allowed(scope, send, _METHODS)
+            await send_method_not_allowed(scope, receive, send, _METHODS)
         elif file := self._build.find(path):
             await _send_file(scope, send, file)
         elif not path.startswith(_OWN_FOLDERS) and _takes_html(scope):
-            await _send_file(scope, send, self._build.fallback, _VARY)
+            await _send_file(scope, send, self._build.fallback, [(b"vary", _VARY.encode())])
         else:
-            await send_not_found(scope, send, _VARY)
+            await send_not_found(scope, receive, send, vary=_VARY)
 
 
 async def _send_file(scope: Scope, send: Send, file: BuiltFile, headers: Headers | None = None) -> None:

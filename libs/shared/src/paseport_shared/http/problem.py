@@ -157,7 +157,8 @@ class Problem:
             *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers),
         ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        is_head = scope.get("method") == "HEAD"
+        await send({"type": "http.response.body", "body": b"" if is_head else body, "more_body": False})
 
     def response(self, scope: Scope) -> Response[bytes]:
         """Return it as the framework's answer."""
@@ -165,6 +166,7 @@ class Problem:
         return Response(self.body(scope), status_code=self.status, media_type=MEDIA_TYPE, headers=headers)
 
 
+METHOD_NOT_ALLOWED: Final = Problem(405, *_FRAMEWORK[405])
 INTERNAL_ERROR: Final = Problem(500, "internal_error", "Something went wrong here. The request id helps to find it.")
 
 
