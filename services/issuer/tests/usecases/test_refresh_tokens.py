@@ -121,13 +121,16 @@ async def test_with_no_grace_one_of_many_wins(tmp_path: Path) -> None:
 
 async def test_another_client_cannot_use_a_token_nor_end_its_family(world: IssuerWorld) -> None:
     """TE-10."""
-    await world.add_user()
+    user = await world.add_user()
     issued = await world.sign_in()
 
     with pytest.raises(InvalidGrant):
         await world.refresh(issued.refresh_token, CLI)
 
     await world.refresh(issued.refresh_token)
+    (alarm,) = [event for event in await world.audited() if event.action == "refresh_token.presented_by_stranger"]
+    assert (alarm.actor.client_id, alarm.target) == (CLI.client_id, str(user.id))
+    assert issued.refresh_token.reveal() not in repr(alarm)
 
 
 async def test_junk_costs_no_read_and_no_signature(world: IssuerWorld) -> None:

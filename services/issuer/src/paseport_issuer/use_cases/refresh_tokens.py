@@ -69,7 +69,7 @@ class RefreshTokens:
         presented = parse_refresh_token(command.token)
         if presented is None:
             raise InvalidGrant("not a refresh token")
-        family = await self._genuine_family(presented, command.client)
+        family = await self._genuine_family(presented, command)
         await self._check_subject(family)
         await self._check_session(family)
         await self._refuse_spent(family, presented, command)
@@ -83,7 +83,8 @@ class RefreshTokens:
             await self._kill(family, command)
         raise InvalidGrant(f"{advance.rotation.value} of family {family.id}")
 
-    async def _genuine_family(self, presented: PresentedToken, client: Client) -> RefreshFamily:
+    async def _genuine_family(self, presented: PresentedToken, command: RefreshCommand) -> RefreshFamily:
+        client = command.client
         family = await self._families.find_family(presented.family_id, self._clock.now())
         if family is None:
             raise InvalidGrant("unknown or expired family")
@@ -91,6 +92,9 @@ class RefreshTokens:
             raise InvalidGrant("forged refresh token")
         if family.client_id != client.client_id:
             # The family lives: a stranger must not be able to end somebody's session (TE-10).
+            await self._revoke.presented_by_stranger(
+                family, command.caller.acting_as(client.client_id, client.client_id)
+            )
             raise InvalidGrant(f"client {client.client_id} presented a token of {family.client_id}")
         return family
 

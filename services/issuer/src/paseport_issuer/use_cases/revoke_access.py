@@ -75,6 +75,13 @@ class RevokeAccess:
         )
         await self._families.revoke_family(family.id)
 
+    async def presented_by_stranger(self, family: RefreshFamily, actor: Actor) -> None:
+        """Audit that a client presented another client's token, and end nothing: it may be a stranger's (TE-10)."""
+        event = self._ids.audit_event(
+            actor, "refresh_token.presented_by_stranger", str(family.user_id), after={"family": family.id}
+        )
+        await self._pending.append(PendingEntry(event, ()))
+
     async def user_version(self, revocation: Revocation, user_id: UUID) -> None:
         """Put in force a user revocation that is on record already, then remove what it killed."""
         await self._publisher.publish(revocation)
