@@ -32,17 +32,16 @@ async def measure_login() -> Sequence[Figure]:
         log = Path(folder) / "log"
         async with (
             running_with(threads + _WAITING) as (product, users),
-            connections(product.port, len(users)) as opened,
             started("python", "-m", "bench.hashing", str(_COST), log=log) as yardstick,
         ):
             await _hash(yardstick, log, threads)
-            await _sign_in(product, opened, users, len(users))
+            await _sign_in(product, users, len(users))
             for number in range(_ROUNDS):
                 if number % 2:
-                    logins.append(await _sign_in(product, opened, users, count))
+                    logins.append(await _sign_in(product, users, count))
                 hashes.append(await _hash(yardstick, log, count))
                 if not number % 2:
-                    logins.append(await _sign_in(product, opened, users, count))
+                    logins.append(await _sign_in(product, users, count))
     ratios = [login / hashed for login, hashed in zip(logins, hashes, strict=True)]
     return [
         figure_of(f"bcrypt cost {_COST}, {threads} threads", "/s", hashes),
@@ -56,7 +55,7 @@ async def _hash(yardstick: asyncio.subprocess.Process, log: Path, count: int) ->
     return count / float(await read_line(yardstick, log, 60))
 
 
-async def _sign_in(product: Product, opened: Sequence[Connection], users: Sequence[str], count: int) -> float:
+async def _sign_in(product: Product, users: Sequence[str], count: int) -> float:
     left = count
 
     async def keep_signing_in(connection: Connection, user: str) -> None:
@@ -66,6 +65,8 @@ async def _sign_in(product: Product, opened: Sequence[Connection], users: Sequen
             left -= 1
             signed_in(await connection.ask(product.login(user)))
 
-    began = time.perf_counter()
-    await asyncio.gather(*map(keep_signing_in, opened, users))
-    return count / (time.perf_counter() - began)
+    # New connections every time: the server closes those that say nothing while the hashes have their turn.
+    async with connections(product.port, len(users)) as opened:
+        began = time.perf_counter()
+        await asyncio.gather(*map(keep_signing_in, opened, users))
+        return count / (time.perf_counter() - began)
