@@ -117,7 +117,7 @@ async def test_a_thousand_parameters_cost_nothing(http: HttpWorld) -> None:
         answer = await client.get(f"/users/v1?{query}")
 
     assert answer.status_code == 422
-    assert len(problem(answer)["errors"]) <= 1_000
+    assert len(problem(answer)["errors"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,10 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 def parse_user_query(parameters: Mapping[str, str]) -> UserQuery:
     """Return the query. Raises ``ValidationFailed`` naming everything that is not understood (AD-08)."""
-    problems = [
-        FieldProblem(name, "unknown", "There is no such filter.") for name in parameters if name not in _PARAMETERS
-    ]
+    problems = []
+    if not _PARAMETERS.issuperset(parameters):
+        # Not named: it is the client's text, and would stand in the answer and in the log (LG-21).
+        problems.append(FieldProblem("query", "unknown_filter", "There is a filter that is not known here."))
 
     search = parameters.get("search", "")
     if len(search) > MAX_EMAIL:
