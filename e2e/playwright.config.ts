@@ -8,7 +8,7 @@ export default defineConfig({
 	testDir: 'tests',
 	globalSetup: './support/start-paseport.ts',
 	outputDir: 'test-results',
-	// One picture per page, theme and size.
+	// One picture per page, theme and size. `npm run test:update-screenshots` draws them anew; look at them before you commit.
 	snapshotPathTemplate: 'screenshots/{arg}-{projectName}{ext}',
 	// Text is drawn by the operating system: the committed pictures are of Linux with the DejaVu fonts (support/fonts.conf).
 	ignoreSnapshots: process.platform !== 'linux',

@@ -12,6 +12,7 @@ const options: RunOptions = {
 
 /** Assert that nobody is kept out of the page as it stands: no serious or critical violation. */
 export async function expectAccessible(page: Page, what: string): Promise<void> {
+	await settled(page);
 	await page.evaluate(await source);
 	const { violations } = await page.evaluate(
 		async (options) =>
@@ -26,4 +27,18 @@ export async function expectAccessible(page: Page, what: string): Promise<void> 
 			)
 		);
 	expect(found, what).toEqual([]);
+}
+
+/** Wait until no colour is on its way to another one: a transition may start the next, of what inherits from it. */
+async function settled(page: Page): Promise<void> {
+	await page.evaluate(async () => {
+		const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+		const passing = () =>
+			document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+		do {
+			await Promise.allSettled(passing().map(({ finished }) => finished));
+			await frame();
+			await frame();
+		} while (passing().length > 0);
+	});
 }

@@ -19,11 +19,17 @@ interface Service {
 	feed: { epoch: number; seq: number; age_seconds: number } | null;
 }
 
+interface Session {
+	started_at: string;
+	last_seen_at: string;
+	address: string | null;
+	user_agent: string | null;
+	current: boolean;
+}
+
 interface Dashboard {
 	me: { subject: string; auth_time: string; expires_at: string };
-	sessions: {
-		items: { started_at: string; last_seen_at: string; address: string | null; user_agent: string | null }[];
-	};
+	sessions: { items: Session[] };
 	system: { services: Service[] };
 }
 
@@ -32,16 +38,7 @@ export async function pin(page: Page, usernames: readonly string[]): Promise<voi
 	await page.clock.setFixedTime(now);
 	await rewrite<Dashboard>(page, '**/api/dashboard', ({ me, sessions, system }) => ({
 		me: { ...me, subject: id, auth_time: started, expires_at: '2026-01-15T10:35:00Z' },
-		sessions: {
-			...sessions,
-			items: sessions.items.map((session) => ({
-				...session,
-				started_at: started,
-				last_seen_at: now,
-				address: '127.0.0.1',
-				user_agent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36'
-			}))
-		},
+		sessions: { count: 1, items: sessions.items.filter(({ current }) => current).map(recent) },
 		system: { ...system, services: system.services.map(still) }
 	}));
 	await rewrite<{ items: User[]; total: number }>(page, '**/users/v1?*', ({ items, ...page }) => {
@@ -49,6 +46,16 @@ export async function pin(page: Page, usernames: readonly string[]): Promise<voi
 		return { ...page, items: shown, total: shown.length, next: null };
 	});
 	await rewrite<User>(page, /\/users\/v1\/[0-9a-f-]{36}$/, (user) => ({ ...dated(user), id }));
+}
+
+function recent(session: Session): Session {
+	return {
+		...session,
+		started_at: started,
+		last_seen_at: now,
+		address: '127.0.0.1',
+		user_agent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36'
+	};
 }
 
 function still(service: Service): Service {
@@ -61,7 +68,7 @@ function still(service: Service): Service {
 		requests_total: unless(service.requests_total, 48_213),
 		requests_per_minute: unless(service.requests_per_minute, 36.5),
 		error_rate: unless(service.error_rate, 0.0004),
-		pools: service.pools.map((pool) => ({ ...pool, in_use: 1, waiting: 0 })),
+		pools: service.pools.map((pool) => ({ ...pool, in_use: 0, waiting: 0 })),
 		feed: service.feed && { ...service.feed, epoch: 1, seq: 42, age_seconds: 0.2 }
 	};
 }

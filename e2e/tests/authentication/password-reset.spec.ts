@@ -4,7 +4,7 @@ import { expectNoTokens } from '../../support/leaks';
 import { newPassword } from '../../support/people';
 
 test.describe('A · A one-time link for a new password', () => {
-	test('an admin makes it, the user redeems it once, and it leaves no trace in the address @phone', async ({
+	test('an admin makes it, the user redeems it once, and it leaves no trace in the address', async ({
 		page,
 		admin,
 		people,

@@ -5,7 +5,8 @@ import {
 	loginForm,
 	navigateSPA,
 	openAs,
-	expectSignedIn
+	expectSignedIn,
+	tokenSentBy
 } from '../../support/app';
 import { cookieName, installation } from '../../support/installation';
 import { expect, test } from '../../support/journey';
@@ -68,13 +69,19 @@ test.describe('A · Staying signed in', () => {
 		await other.goto('/');
 		await expect(accountButton(other)).toBeVisible();
 
+		const tabs = [page, other];
+		const old = await Promise.all(tabs.map((tab) => tokenSentBy(tab, () => comeBackTo(tab))));
+		expect(old[0]).toBe(old[1]);
 		const renewals: string[] = [];
 		context.on('request', (request) => {
 			if (request.url().endsWith('/auth/v1/refresh')) renewals.push(request.method());
 		});
-		const tabs = [page, other];
 		const answers = tabs.map((tab) =>
-			tab.waitForResponse((response) => response.url().endsWith('/api/dashboard'))
+			tab.waitForResponse(
+				(response) =>
+					response.url().endsWith('/api/dashboard') &&
+					response.request().headers()['authorization'] !== `Bearer ${old[0]}`
+			)
 		);
 		await context.clock.fastForward(overFiveMinutes);
 		await Promise.all(tabs.map(comeBackTo));

@@ -8,7 +8,7 @@ test.describe('Nobody is kept out @phone', () => {
 	/** Judge the page in both themes: contrast differs. */
 	async function judge(page: Page, what: string): Promise<void> {
 		for (const colorScheme of ['light', 'dark'] as const) {
-			await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+			await page.emulateMedia({ colorScheme });
 			await expectAccessible(page, `${what}, ${colorScheme}`);
 		}
 	}

@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import type { NewUser } from '../../support/api';
-import { openAs, openMenu, rows, searchBox } from '../../support/app';
+import { accountButton, openAs, openMenu, rows, searchBox } from '../../support/app';
 import { expect, test } from '../../support/journey';
 import { newPassword } from '../../support/people';
 import { pin } from '../../support/pinned';
@@ -97,13 +97,19 @@ test.describe('Pictures @phone', () => {
 		await compare(page, 'dashboard-user');
 	});
 
-	test('the navigation and the account menu', async ({ page }) => {
+	test('the account menu, and on a phone the navigation', async ({ page, isMobile }) => {
 		await openAs(page, person('operations'));
 		await expect(page.getByRole('article', { name: 'API' })).toBeVisible();
-		await openMenu(page);
-		await page.getByRole('button', { name: 'Account', exact: true }).click();
+		await accountButton(page).click();
+		await expect(page.getByRole('menu')).toBeVisible();
 
 		await compare(page, 'account-menu', { fullPage: false });
+
+		// A wide window shows it on every picture.
+		if (!isMobile) return;
+		await page.keyboard.press('Escape');
+		await openMenu(page);
+		await compare(page, 'navigation', { fullPage: false });
 	});
 
 	test('the users', async ({ page }) => {

@@ -2,7 +2,7 @@ import { loginForm, comeBackTo, openAs, searchBox } from '../../support/app';
 import { expect, test } from '../../support/journey';
 
 test.describe('C · Deleting users', () => {
-	test('a user is deleted once the name is typed, and the sessions end (AD-07) @phone', async ({
+	test('a user is deleted once the name is typed, and the sessions end (AD-07)', async ({
 		page,
 		admin,
 		people,
