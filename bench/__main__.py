@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -17,16 +18,21 @@ import uvloop
 
 from bench.figures import BenchProblem, Figure, table
 from bench.parts import PARTS
+from bench.processes import Neighbours
 
 _PART_SECONDS: Final = 180.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of one part. ``problem`` says why it has no figures."""
+    """What came of one part. ``problem`` says why it has no figures.
+
+    ``disturbance`` is the share of the machine that other programs took meanwhile.
+    """
 
     part: str
     seconds: float
+    disturbance: float
     figures: Sequence[Figure] = ()
     problem: str | None = None
 
@@ -37,17 +43,19 @@ class Ran:
 
 
 async def _run(part: str) -> Ran:
-    began = time.perf_counter()
+    began, neighbours = time.perf_counter(), Neighbours()
+    figures: Sequence[Figure] = ()
+    problem = None
     try:
         async with asyncio.timeout(_PART_SECONDS):
             figures = await PARTS[part]()
     except BenchProblem as error:
-        return Ran(part, time.perf_counter() - began, problem=str(error))
+        problem = str(error)
     except TimeoutError:
-        return Ran(part, time.perf_counter() - began, problem=f"not done after {_PART_SECONDS:.0f} s")
+        problem = f"not done after {_PART_SECONDS:.0f} s"
     except (OSError, asyncio.IncompleteReadError) as error:
-        return Ran(part, time.perf_counter() - began, problem=f"a connection failed: {error}")
-    return Ran(part, time.perf_counter() - began, figures)
+        problem = f"a connection failed: {error}"
+    return Ran(part, time.perf_counter() - began, neighbours.share(), figures, problem)
 
 
 async def _measure(parts: Sequence[str]) -> list[Ran]:
@@ -74,6 +82,7 @@ def _as_json(machine: str, ran: Sequence[Ran]) -> str:
             {
                 "part": one.part,
                 "seconds": round(one.seconds, 1),
+                "disturbance": round(one.disturbance, 3),
                 "problem": one.problem,
                 "figures": [
                     {
@@ -104,6 +113,8 @@ def main() -> int:
     unknown = [part for part in arguments.parts if part not in PARTS]
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    if not Path("/proc/self/stat").exists():
+        parser.error("this needs Linux: processor time and memory are read from /proc")
 
     machine = _machine()
     ran = uvloop.run(_measure(arguments.parts or list(PARTS)))
@@ -111,6 +122,8 @@ def main() -> int:
         sys.stdout.write(_as_json(machine, ran) + "\n")
     else:
         sys.stdout.write(f"\n{machine}\n\n{table((one.part, figure) for one in ran for figure in one.figures)}\n")
+        disturbed = ", ".join(f"{one.part} {one.disturbance:.0%}" for one in ran)
+        sys.stdout.write(f"\nprocessor time that others took meanwhile: {disturbed}\n")
         for one in ran:
             if one.problem is not None:
                 sys.stdout.write(f"\n{one.part}: FAIL: {one.problem}\n")

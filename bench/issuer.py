@@ -46,7 +46,8 @@ from paseport_shared.http.logging import configure_logging
 from paseport_standalone import ports
 from paseport_standalone.server import serve, stop_on_signals
 
-PASSWORD: Final = "four words nobody guesses"
+from bench.product import PASSWORD
+
 _ORIGIN: Final = "http://localhost"
 _ACTOR: Final = Actor("00000000-0000-7000-8000-000000000001", "cli")
 

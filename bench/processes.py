@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -76,6 +77,20 @@ def cpu_seconds(pid: int) -> float:
     return (user + kernel) / _TICKS_PER_SECOND
 
 
+class Neighbours:
+    """How much of the processors' time other programs, and the host, took since this was made."""
+
+    def __init__(self) -> None:
+        self._began_at = time.monotonic()
+        self._busy, self._own = _busy_seconds(), _own_seconds()
+
+    def share(self) -> float:
+        """Return a share, 0 to 1, of all processors. Our processes count as ours once they have ended."""
+        capacity = (time.monotonic() - self._began_at) * (os.cpu_count() or 1)
+        taken = _busy_seconds() - self._busy - (_own_seconds() - self._own)
+        return min(max(taken / capacity, 0.0), 1.0)
+
+
 def resident_mib(pid: int) -> float:
     """Return how much memory of a process is resident."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -91,6 +106,19 @@ def pin(pid: int, turn: int) -> None:
     """
     processors = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(pid, {processors[turn % len(processors)]})
+
+
+def _busy_seconds() -> float:
+    """Return what all processors worked since the machine started, with what the host kept from them (steal)."""
+    user, nice, system, _, _, irq, softirq, steal, *_ = map(
+        int, Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq + steal) / _TICKS_PER_SECOND
+
+
+def _own_seconds() -> float:
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _end_of(log: Path) -> str:

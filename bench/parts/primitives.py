@@ -23,7 +23,8 @@ from paseport_shared.domain.ports.record import RecordTransaction
 from paseport_shared.domain.ports.token_verifier import TokenVerifier
 
 from bench.figures import Bound, Figure, Gate, figure_of
-from bench.issuer import PASSWORD, OpenIssuer, open_issuer
+from bench.issuer import OpenIssuer, open_issuer
+from bench.product import PASSWORD
 
 _ROUNDS: Final = 5
 _SECONDS: Final = 0.2

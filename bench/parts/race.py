@@ -7,9 +7,8 @@ overlap.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from bench.figures import Bound, Figure, Gate
@@ -31,7 +30,6 @@ class _Tally:
     broken: int = 0
     logged_out: int = 0
     late: int = 0
-    seconds: list[float] = field(default_factory=list)
 
 
 async def measure_race() -> Sequence[Figure]:
@@ -77,7 +75,6 @@ async def _chains(product: Product, opened: Sequence[Connection]) -> _Tally:
     tally = _Tally()
     token = (await product.sign_in(opened[0], ADMIN)).refresh_token
     for _ in range(_CHAINS):
-        began = time.perf_counter()
         s0 = product.refresh(token)
         leader, held, *others = opened[: _COPIES + 2]
         # All of a request but its last byte: the server has it in hand and cannot answer yet.
@@ -98,7 +95,6 @@ async def _chains(product: Product, opened: Sequence[Connection]) -> _Tally:
             tally.logged_out += 1
             next_token = (await product.sign_in(leader, ADMIN)).refresh_token
         token = next_token
-        tally.seconds.append(time.perf_counter() - began)
     tally.logged_out += not await _is_signed_in(product, opened[0], token)
     return tally
 
