@@ -27,6 +27,7 @@ test.describe('A · Signing out', () => {
 		const otherDevice = await newDevice();
 		await openAs(otherDevice, person);
 
+		await page.bringToFront();
 		await signOut(page, 'Sign out');
 
 		expect(await context.cookies()).toEqual([]);
