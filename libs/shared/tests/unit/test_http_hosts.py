@@ -105,6 +105,17 @@ async def test_without_a_list_any_host_is_served() -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize(
+    "host", [b"", b"x:y", b"x:99999", b"x:", b"a b", b"[", b"[::1", b"a@b", b"a/b", b"\xff", b"a,b"]
+)
+async def test_without_a_list_what_is_no_host_is_still_refused(host: bytes) -> None:
+    """AD-16, FA-14: a port of nobody's business must not become an error of ours."""
+    async with client(service(show, allowed_hosts=None)) as anybody:
+        answer = await anybody.get("/", headers=[(b"Host", host)])
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "unlisted_host")
+
+
 async def test_an_empty_list_serves_nobody() -> None:
     async with client(service(show, allowed_hosts=())) as anybody:
         answer = await anybody.get("/")

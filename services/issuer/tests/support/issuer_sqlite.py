@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from issuer_http import HttpWorld, running
 from issuer_world import IssuerWorld
+from paseport_issuer.settings import Settings
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
@@ -17,12 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 @asynccontextmanager
-async def running_on_sqlite(folder: Path) -> AsyncIterator[tuple[HttpWorld, AsyncEngine]]:
+async def running_on_sqlite(
+    folder: Path, settings: Settings | None = None
+) -> AsyncIterator[tuple[HttpWorld, AsyncEngine]]:
     """Run an issuer whose record is a new SQLite file; everything else is in memory."""
     url = f"sqlite:///{folder / 'record.db'}"
     await migrations.upgrade(url)
     engine = create_engine_for(url)
-    world = IssuerWorld(folder)
+    world = IssuerWorld(folder, settings)
     world.record = SqlRecord(engine)  # type: ignore[assignment] - the world of the tests is written for any record
     world.adapters = replace(world.adapters, record=world.record)
     try:

@@ -74,8 +74,7 @@ class ServiceApp(Litestar):
         frame: ASGIApp = super().__call__
         if cors_origins:
             frame = Cors(frame, cors_origins)
-        if allowed_hosts is not None:
-            frame = AllowedHosts(frame, allowed_hosts)
+        frame = AllowedHosts(frame, allowed_hosts)
         frame = RenderProblems(frame, problems)
         frame = SecurityHeaders(frame, https=https)
         frame = ObserveRequests(frame, metrics)

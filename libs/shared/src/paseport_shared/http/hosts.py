@@ -7,6 +7,7 @@ differently (FA-14).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -15,18 +16,21 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from paseport_shared.domain.errors import UnlistedHost
 
 _DEFAULT_PORTS: Final = (":80", ":443")
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 
 
 class AllowedHosts:
     """ASGI middleware: refuses a request whose ``Host`` is absent, sent twice or not listed.
 
-    A listed name without a port also covers the default ports; any other port has to be listed. ``X-Forwarded-Host`` is
-    not read. Raises ``UnlistedHost``.
+    A listed name without a port also covers the default ports; any other port has to be listed. Without a list every
+    name is served that is one: the framework cannot read others. ``X-Forwarded-Host`` is not read. Raises
+    ``UnlistedHost``.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None) -> None:
         self._app = app
-        names = {host.lower() for host in hosts}
+        self._any = hosts is None
+        names = {host.lower() for host in hosts or ()}
         portless = {name for name in names if not name.rpartition("]")[2].count(":")}
         self._hosts = frozenset(
             value.encode() for value in names | {name + port for name in portless for port in _DEFAULT_PORTS}
@@ -38,8 +42,13 @@ class AllowedHosts:
         if len(hosts) != 1:
             raise UnlistedHost(f"{len(hosts)} Host headers")
         # Comparison with a list leaves nothing to parse: `/?#@`, spaces and trailing dots are simply other names.
-        if hosts[0].lower() not in self._hosts:
+        if not (_is_host(hosts[0]) if self._any else hosts[0].lower() in self._hosts):
             raise UnlistedHost("the Host header names another host")
         if not scope["path"].startswith("/"):
             raise UnlistedHost("the request target is not a path")
         await self._app(scope, receive, send)
+
+
+def _is_host(value: bytes) -> bool:
+    match = _HOST.fullmatch(value)
+    return match is not None and int(match["port"] or 0) <= 65_535

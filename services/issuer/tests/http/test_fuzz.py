@@ -1,0 +1,257 @@
+"""Random requests to every route of the issuer: a client that knows the interface and means harm."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from issuer_http import BROWSER, HttpWorld
+from issuer_sqlite import running_on_sqlite
+from issuer_world import ISSUER, PASSWORD, issuer_settings
+from json_schema import violations
+from litestar import Litestar
+from paseport_shared.domain.models.secret import Secret
+from paseport_shared.http.openapi import openapi_document
+
+UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+PROBLEM = {"$ref": "#/components/schemas/ProblemResponse"}
+FRAMEWORK_ANSWERS = {400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 503}
+
+# Values that mean something to some layer below, and values that mean nothing to any.
+_STRANGE = [
+    "\ud800", "\x00", "a\x00", "%", "_", "' OR 1=1 --", "\u202e", "ﬁ", "İ", "ß" * 64, "ﷺ" * 64, "x" * 1_025, "", " ",
+    "null", "-1", "1e400", "9" * 400, "../..", "\n", "é", "e\u0301", "＠",
+]  # fmt: skip
+_TEXT = st.one_of(st.sampled_from(["alice", "root", "User", "Admin", *_STRANGE]), st.text(max_size=40))
+_JSON: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _TEXT),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_TEXT, inner, max_size=4)),
+    max_leaves=6,
+)
+_RIGHT: dict[str, st.SearchStrategy[Any]] = {
+    "username": st.one_of(
+        st.sampled_from(["alice", "bob", "ﬁona", "İsa", "X" * 64]),
+        st.integers(0, 10**6).map(lambda number: f"c{number}"),
+    ),
+    "email": st.integers(0, 10**6).map(lambda number: f"c{number}@example.com"),
+    "password": st.sampled_from(
+        [PASSWORD.reveal(), "another good password", "e\u0301" * 15, "\ud800" * 20, "\x00" * 20]
+    ),
+    "roles": st.lists(st.sampled_from(["User", "Admin", "Editor"]), max_size=3),
+    "display_name": st.one_of(st.none(), st.sampled_from(["Alice", "<img onerror>", "ß" * 100])),
+    "disabled": st.booleans(),
+    "token": st.sampled_from(["prr_" + "0" * 43 + "_000000", "prr_x_y"]),
+    "subject": st.sampled_from([UNKNOWN_ID, UNKNOWN_ID.upper()]),
+}
+
+
+@st.composite
+def bodies(draw: st.DrawFn, fields: Sequence[str]) -> bytes | None:
+    """A body that is right but for a field or two, or none at all, or anything."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(st.one_of(st.none(), st.binary(max_size=60), st.integers(1, 3_000).map(lambda depth: b"[" * depth)))
+    body = {name: draw(_RIGHT[name]) for name in fields}
+    for name in draw(st.lists(st.sampled_from([*fields, "id", "built_in"]), max_size=2)):
+        body[name] = draw(_JSON)
+    for name in draw(st.lists(st.sampled_from(fields), max_size=2)) if draw(st.booleans()) else []:
+        body.pop(name, None)
+    return json.dumps(body).encode()
+
+
+_CURSORS = st.tuples(
+    st.sampled_from(["username", "-username", "email", "-created_at", "created_at", "x"]),
+    st.one_of(
+        st.sampled_from([*_STRANGE, "2026-01-01T00:00:00+00:00", "2026-01-01", "0001-01-01T00:00:00+00:00"]), _JSON
+    ),
+    st.one_of(st.just(UNKNOWN_ID), _JSON),
+).map(lambda parts: base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("="))
+_ENCODABLE = _TEXT.filter(lambda text: not any("\ud800" <= character <= "\udfff" for character in text))
+_QUERY = {
+    "search": _ENCODABLE,
+    "role": st.one_of(st.sampled_from(["User", "Admin"]), _ENCODABLE),
+    "status": st.one_of(st.sampled_from(["active", "disabled"]), _ENCODABLE),
+    "sort": st.one_of(st.sampled_from(["username", "-username", "email", "created_at", "-created_at"]), _ENCODABLE),
+    "limit": st.one_of(st.integers(-1, 201).map(str), _ENCODABLE),
+    "cursor": st.one_of(_CURSORS, _ENCODABLE),
+    "all": st.one_of(st.sampled_from(["true", "false"]), _ENCODABLE),
+    "epoch": st.one_of(st.integers(-1, 2**64).map(str), _ENCODABLE),
+    "seq": st.one_of(st.integers(-1, 2**64).map(str), _ENCODABLE),
+    "wait": st.sampled_from(["0", "-0", "-1", "2", "nan", "inf", "1e400", "x"]),
+}
+_QUERIES = {
+    "/users/v1": ["search", "role", "status", "sort", "limit", "cursor"],
+    "/auth/v1/logout": ["all"],
+    "/internal/v1/feed": ["epoch", "seq", "wait"],
+}
+_FIELDS = {
+    "/auth/v1/login/local": ["username", "password"],
+    "/auth/v1/password/reset": ["token", "password"],
+    "/users/v1": ["username", "email", "roles", "password", "display_name"],
+    "/users/v1/{user_id}": ["username", "email", "roles", "display_name", "disabled"],
+    "/internal/v1/principals": ["subject"],
+}
+_HEADER_TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=30)
+_MUTATED = st.tuples(
+    st.sampled_from(
+        ["Content-Type", "Accept", "If-Match", "Cookie", "Origin", "X-CSRF", "Authorization", "User-Agent",
+         "X-Forwarded-For", "Accept-Encoding", "Range", "If-None-Match", "Content-Encoding", "Host"]
+    ),
+    st.one_of(
+        st.sampled_from(
+            ['"1"', "*", "text/plain", "multipart/form-data", "application/json; charset=utf-16", "gzip", "x:y"]
+        ),
+        _HEADER_TEXT,
+    ),
+)  # fmt: skip
+_METHODS = st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND"])
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request of an attacker who holds a credential, or nearly."""
+
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: dict[str, str]
+    body: bytes | None
+
+
+@st.composite
+def requests(draw: st.DrawFn, operations: Sequence[tuple[str, str]], credential: str, known: Sequence[str]) -> Request:
+    """A request to one of ``operations``, right in most of its parts."""
+    method, path = draw(st.sampled_from(operations))
+    if draw(st.integers(0, 19)) == 0:
+        method = draw(_METHODS)
+    ids = st.sampled_from([*known, *known, *known, UNKNOWN_ID, known[0].upper(), f"{{{known[0]}}}", "..", "%00", "%ff"])
+    names = draw(st.lists(st.sampled_from(_QUERIES.get(path, ["x"])), max_size=3)) if method != "PUT" else []
+    headers = {**BROWSER, "Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
+    # Nobody is deleted, so that there is always somebody to act on.
+    headers["If-Match"] = '"99"' if method == "DELETE" else f'"{draw(st.integers(1, 6))}"'
+    if draw(st.integers(0, 3)) == 0:
+        headers.update([draw(_MUTATED)])
+    has_body = method in ("POST", "PUT", "PATCH") and path in _FIELDS
+    return Request(
+        method,
+        path.replace("{user_id}", draw(ids)),
+        [(name, draw(_QUERY.get(name, _ENCODABLE))) for name in names],
+        headers,
+        draw(bodies(_FIELDS[path])) if has_body else None,
+    )
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[asyncio.Runner, HttpWorld]]:
+    """Run an issuer on SQLite for synchronous tests: one loop for all examples."""
+    with asyncio.Runner() as runner:
+        context = running_on_sqlite(folder, issuer_settings(login_attempts_per_address=1_000_000))
+        http, _ = runner.run(context.__aenter__())
+        try:
+            yield runner, http
+        finally:
+            runner.run(context.__aexit__(None, None, None))
+
+
+async def prepare(http: HttpWorld) -> dict[str, str]:
+    """Make somebody to act on, and return the token of an administrator who is neither of them."""
+    await http.world.use.ensure_accounts(email="admin@example.com", password=Secret("another good password"))
+    await http.world.use.load_read_models()
+    alice = await http.world.add_user("alice", roles=("Admin", "User"))
+    bob = await http.world.add_user("bob")
+    # The operator is not among those who are acted on, so the token stays good.
+    await http.world.add_user("operator", roles=("Admin",))
+    return {"token": await http.token("operator"), "alice": str(alice.id), "bob": str(bob.id)}
+
+
+def check(answer: httpx.Response, document: dict[str, Any]) -> None:
+    """An answer is one that the document describes: a success of its schema, or a problem."""
+    assert answer.status_code != 500, answer.text
+    assert answer.headers["x-request-id"]
+    template = next((path for path in document["paths"] if _matches(path, answer.request.url.path)), None)
+    operation = document["paths"].get(template or "", {}).get(answer.request.method.lower())
+    if answer.status_code >= 400:
+        assert answer.status_code in FRAMEWORK_ANSWERS
+        if template == "/health/ready" and answer.status_code == 503:
+            return
+        assert answer.headers["content-type"] == "application/problem+json"
+        if answer.request.method != "HEAD":
+            assert not list(violations(answer.json(), PROBLEM, document)), answer.text
+            assert answer.json()["status"] == answer.status_code
+        if answer.status_code in (429, 503):
+            assert int(answer.headers["retry-after"]) >= 1
+        if answer.status_code == 401:
+            assert answer.headers["www-authenticate"].startswith('Bearer realm="paseport"')
+        return
+    if answer.request.method == "OPTIONS":
+        assert (answer.status_code, answer.content) == (204, b"")
+        return
+    if template is not None and not document["paths"][template]:
+        return  # the internal port publishes no document
+    assert operation is not None, (answer.request.method, answer.request.url.path)
+    content = operation["responses"][str(answer.status_code)].get("content", {})
+    if not content:
+        assert answer.content == b""
+        return
+    assert answer.headers["content-type"] == "application/json"
+    assert not list(violations(answer.json(), content["application/json"]["schema"], document)), answer.text
+
+
+def _matches(template: str, path: str) -> bool:
+    parts, given = template.split("/"), path.rstrip("/").split("/")
+    return len(parts) == len(given) and all(
+        part.startswith("{") or part == other for part, other in zip(parts, given, strict=True)
+    )
+
+
+_SETTINGS = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def fuzz(
+    runner: asyncio.Runner, app: Litestar, document: dict[str, Any], credential: str, known: Sequence[str]
+) -> None:
+    """Send random requests; whatever they are, every answer is one that ``document`` describes."""
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app, client=("192.0.2.7", 50000)), base_url=ISSUER)
+    operations = [
+        (method.upper(), path)
+        for path, described in document["paths"].items()
+        for method in described or ("get", "post")
+    ]
+
+    @_SETTINGS
+    @given(requests([*operations, ("GET", "/nothing")], credential, known))
+    def one(request: Request) -> None:
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in request.headers.items()]
+        answer = runner.run(
+            client.request(request.method, request.path, params=request.query, headers=headers, content=request.body)
+        )
+        client.cookies.clear()
+        check(answer, document)
+
+    one()
+
+
+def test_no_request_to_the_public_port_is_answered_by_anything_but_what_is_described(tmp_path: Path) -> None:
+    """AD-16, AD-08, LG-03: methods, paths, queries, headers and bodies at random, on a real database."""
+    with serving(tmp_path) as (runner, http):
+        made = runner.run(prepare(http))
+        fuzz(runner, http.public, openapi_document(http.public), made["token"], [made["alice"], made["bob"]])
+
+
+def test_no_request_to_the_internal_port_is_answered_by_anything_but_a_problem_or_success(tmp_path: Path) -> None:
+    """AD-16: the port of the api and the command line, whose clients are trusted no more than others."""
+    with serving(tmp_path) as (runner, http):
+        made = runner.run(prepare(http))
+        paths = {route.path: {} for route in http.internal.routes}
+        components = openapi_document(http.public)["components"]
+        for secret in (http.world.settings.service_secret, http.world.settings.cli_secret):
+            assert secret is not None
+            fuzz(runner, http.internal, {"paths": paths, "components": components}, secret.reveal(), [made["alice"]])
