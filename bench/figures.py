@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_COLUMNS: Final = ("part", "what", "min", "median", "max", "unit", "gate", "goal", "")
+_COLUMNS: Final = ("part", "what", "min", "middle", "max", "unit", "gate", "goal", "")
 
 
 class BenchProblem(Exception):
