@@ -138,6 +138,7 @@ async def test_an_operator_who_went_back_a_version_is_told_so(url: str, engine: 
         await migrations.check_revision(engine)
 
 
+@pytest.mark.usefixtures("connections_end")
 async def test_a_database_that_cannot_be_reached_is_unavailable(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/no such folder/paseport.db"
     engine = create_engine_for(url)
