@@ -41,8 +41,16 @@ class SqlUserRepository:
         if not _is_storable(wanted):
             return None
         column = users.c.canonical_email if "@" in wanted else users.c.canonical_username
-        found = await self._load(sa.select(users).where(column == wanted))
-        return found[0] if found else None
+        # One statement, whether there is such a user or not: a second one for the roles of those who exist would show
+        # in the time of a refused sign-in (LG-01).
+        rows = (
+            await self._session.execute(
+                sa.select(users, user_roles.c.role)
+                .outerjoin(user_roles, user_roles.c.user_id == users.c.id)
+                .where(column == wanted)
+            )
+        ).all()
+        return _user(rows[0], {row.role for row in rows if row.role is not None}) if rows else None
 
     async def add(self, user: User) -> None:
         """See ``UserRepository.add``."""
