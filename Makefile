@@ -27,11 +27,12 @@ run: $(PYTHON_READY) $(SPA_BUILT) ## Serve Paseport in one process on http://loc
 test: setup ## Run every check and test below, then print a summary
 	@MAKE="$(MAKE)" tools/run-tests.sh lint types contracts test-unit test-http test-frontend e2e
 
-lint: $(PYTHON_READY) ## Style, formatting, lock files, committed OpenAPI documents
+lint: $(PYTHON_READY) ## Style, formatting, lock files, OpenAPI documents, the table of abuse cases
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/check_locks.py
 	$(BIN)/python tools/check_openapi.py
+	$(BIN)/python tools/check_security_table.py
 
 types: $(PYTHON_READY) ## mypy in strict mode
 	$(BIN)/mypy libs/*/src services/*/src tools/*.py
