@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -12,6 +9,7 @@ import structlog
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 from paseport_shared.http.app import ServiceApp
+from paseport_shared.http.background import in_background
 from paseport_shared.http.bearer import provide_principal
 from paseport_shared.http.health import health_handlers
 from paseport_shared.http.metrics import ServiceMetrics, metrics_handler
@@ -39,7 +37,8 @@ class Api:
         """Return the app of the public port; its lifespan follows the revocations."""
         return self._app(
             [dashboard, admin_router, *health_handlers(self.use.check_readiness, "/api/health")],
-            lifespan=[self._following()],
+            # Starting does not wait for the feed: until it answers, every token gets 503.
+            lifespan=[in_background({"follow revocations": self.use.follow_revocations})],
             openapi=openapi_config("Paseport API", VERSION, "/api/openapi.json", "The protected API."),
             allowed_hosts=self._settings.hosts,
         )
@@ -65,24 +64,6 @@ class Api:
             https=settings.is_https,
             **options,
         )
-
-    @contextlib.asynccontextmanager
-    async def _following(self) -> AsyncIterator[None]:
-        """Follow the revocations while the app serves. Starting does not wait for the feed: until it answers, 503."""
-        following = asyncio.create_task(self._follow(), name="follow revocations")
-        try:
-            yield
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-
-    async def _follow(self) -> None:
-        try:
-            await self.use.follow_revocations()
-        except Exception:
-            # Not started again: a copy that grows stale refuses everybody, which is the right answer to a bug here.
-            _log.critical("the revocations are no longer followed, every token will be refused", exc_info=True)
-            raise
 
 
 def _provide(value: object) -> Provide:

@@ -137,7 +137,7 @@ async def test_an_api_whose_follower_died_of_a_bug_refuses_everybody(
         await world.publish(RevocationKind.SESSION, "nobody")
         await asyncio.wait({following}, timeout=1)
     assert following.done()
-    assert [entry["log_level"] for entry in world.logs if "no longer followed" in entry["event"]] == ["critical"]
+    assert [entry["log_level"] for entry in world.logs if entry.get("job") == "follow revocations"] == ["critical"]
     world.clock.advance(5.1)
 
     assert_503d(await world.get(DASHBOARD, token))

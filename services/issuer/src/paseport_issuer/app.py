@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import version
@@ -16,6 +15,7 @@ from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import built_in_clients
 from paseport_shared.domain.models.principal import Principal
 from paseport_shared.http.app import ServiceApp
+from paseport_shared.http.background import Job, in_background
 from paseport_shared.http.bearer import provide_principal
 from paseport_shared.http.client_address import client_address
 from paseport_shared.http.health import Check, health_handlers
@@ -101,16 +101,14 @@ class Issuer:
     async def _background(self) -> AsyncIterator[None]:
         await self.use.load_read_models()
         await self.use.follow_revocations.step()
-        tasks = [
-            asyncio.create_task(self.use.follow_revocations(), name="follow revocations"),
-            asyncio.create_task(self.use.record_pending(), name="record pending"),
-        ]
+        jobs: dict[str, Job] = {
+            "follow revocations": self.use.follow_revocations,
+            "record pending": self.use.record_pending,
+        }
         try:
-            yield
+            async with in_background(jobs):
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(Unavailable):
                 await self.use.record_pending.drain()
 
