@@ -389,6 +389,16 @@ async def test_a_machine_is_known_and_holds_no_role(world: ApiWorld) -> None:
     assert (response.status_code, response.json()["code"]) == (403, "insufficient_role")
 
 
+async def test_an_admins_token_without_the_scope_administers_nothing(world: ApiWorld) -> None:
+    """A token is never worth more than its scope."""
+    await world.user("User", "Admin")
+
+    response = await world.get("/api/admin/revocations", await world.token(scope=("openid", "roles")))
+
+    assert (response.status_code, response.json()["code"]) == (403, "insufficient_scope")
+    assert 'scope="admin"' in response.headers["WWW-Authenticate"]
+
+
 async def test_every_cause_gives_one_answer(world: ApiWorld) -> None:
     """TK-26: an attacker does not learn which check failed."""
     await world.user("User", "Admin", enabled=False)

@@ -108,7 +108,7 @@ async def test_an_admin_whose_token_lacks_scope_roles_holds_none(world: ApiWorld
     token = await world.token(scope=scope)
 
     assert_403(await world.get(DASHBOARD, token))
-    assert_403(await world.get(ADMIN_ONLY, token))
+    assert (await world.get(ADMIN_ONLY, token)).status_code == 403
 
 
 async def test_a_disabled_admin_is_no_caller_at_all(world: ApiWorld) -> None:

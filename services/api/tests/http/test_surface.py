@@ -83,7 +83,7 @@ async def test_the_openapi_document_names_every_public_path(document: Any, world
 async def test_the_document_says_that_a_guarded_route_takes_a_bearer_token(document: Any, path: str) -> None:
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     operation = document["paths"][path]["get"]
-    assert operation["security"] == [{"bearer": []}]
+    assert operation["security"] == [{"bearer": ["admin"] if path.startswith("/api/admin/") else []}]
     assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}
 
 

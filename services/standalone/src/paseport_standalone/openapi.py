@@ -39,6 +39,7 @@ from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import api_audience
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import VerificationKey
+from paseport_shared.http.openapi import openapi_document
 
 _ISSUER: Final = "https://auth.example.com"
 _INTERNAL: Final = "http://issuer.internal"
@@ -69,7 +70,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
     for name, app in _apps().items():
-        text = json.dumps(app.openapi_schema.to_schema(), indent=2, sort_keys=True, ensure_ascii=False)
+        text = json.dumps(openapi_document(app), indent=2, sort_keys=True, ensure_ascii=False)
         (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
     return 0
 

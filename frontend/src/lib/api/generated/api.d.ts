@@ -136,6 +136,28 @@ export interface components {
             /** @enum {string} */
             status: "up" | "down";
         };
+        /**
+         * ProblemField
+         * @description One refused field: where, a stable code, and a sentence for the person who filled it in.
+         */
+        ProblemField: {
+            code: string;
+            field: string;
+            message: string;
+        };
+        /**
+         * ProblemResponse
+         * @description The body of every refusal outside the OAuth endpoints (RFC 9457). ``code`` is stable; people read ``detail``.
+         */
+        ProblemResponse: {
+            code: string;
+            detail: string;
+            errors?: components["schemas"]["ProblemField"][];
+            request_id: string;
+            status: number;
+            title: string;
+            type: string;
+        };
         /** ReadyResponse */
         ReadyResponse: {
             parts: components["schemas"]["PartResponse"][];
@@ -202,7 +224,17 @@ export interface components {
             status: "operational" | "degraded";
         };
     };
-    responses: never;
+    responses: {
+        /** @description A refusal (RFC 9457). `code` is stable; `detail` is for people. */
+        Problem: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemResponse"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -228,6 +260,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevocationsResponse"];
                 };
             };
+            default: components["responses"]["Problem"];
         };
     };
     dashboard: {
@@ -248,6 +281,7 @@ export interface operations {
                     "application/json": components["schemas"]["DashboardResponse"];
                 };
             };
+            default: components["responses"]["Problem"];
         };
     };
     live: {
@@ -268,6 +302,7 @@ export interface operations {
                     "application/json": components["schemas"]["LiveResponse"];
                 };
             };
+            default: components["responses"]["Problem"];
         };
     };
     ready: {
@@ -288,6 +323,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReadyResponse"];
                 };
             };
+            default: components["responses"]["Problem"];
         };
     };
 }

@@ -272,6 +272,28 @@ export interface components {
             expires_at: string;
             url: string;
         };
+        /**
+         * ProblemField
+         * @description One refused field: where, a stable code, and a sentence for the person who filled it in.
+         */
+        ProblemField: {
+            code: string;
+            field: string;
+            message: string;
+        };
+        /**
+         * ProblemResponse
+         * @description The body of every refusal outside the OAuth endpoints (RFC 9457). ``code`` is stable; people read ``detail``.
+         */
+        ProblemResponse: {
+            code: string;
+            detail: string;
+            errors?: components["schemas"]["ProblemField"][];
+            request_id: string;
+            status: number;
+            title: string;
+            type: string;
+        };
         /** PublishedKeyResponse */
         PublishedKeyResponse: {
             kid: string;
@@ -325,7 +347,17 @@ export interface components {
             username: string;
         };
     };
-    responses: never;
+    responses: {
+        /** @description A refusal (RFC 9457). `code` is stable; `detail` is for people. */
+        Problem: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemResponse"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -351,6 +383,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyDocumentResponse"];
                 };
             };
+            default: components["responses"]["Problem"];
         };
     };
     login_local: {
@@ -375,21 +408,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenResponse"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
-                };
-            };
+            default: components["responses"]["Problem"];
         };
     };
     logout: {
@@ -408,25 +427,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": null;
-                };
+                content?: never;
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
-                };
-            };
+            default: components["responses"]["Problem"];
         };
     };
     redeem_password_reset: {
@@ -449,21 +452,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
-                };
-            };
+            default: components["responses"]["Problem"];
         };
     };
     refresh_tokens: {
@@ -484,6 +473,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenResponse"];
                 };
             };
+            default: components["responses"]["Problem"];
         };
     };
     live: {
@@ -504,6 +494,7 @@ export interface operations {
                     "application/json": components["schemas"]["LiveResponse"];
                 };
             };
+            default: components["responses"]["Problem"];
         };
     };
     ready: {
@@ -524,6 +515,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReadyResponse"];
                 };
             };
+            default: components["responses"]["Problem"];
         };
     };
     list_users: {
@@ -557,21 +549,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserListResponse"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
-                };
-            };
+            default: components["responses"]["Problem"];
         };
     };
     create_user: {
@@ -596,21 +574,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserResponse"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
-                };
-            };
+            default: components["responses"]["Problem"];
         };
     };
     get_user: {
@@ -633,21 +597,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserResponse"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
-                };
-            };
+            default: components["responses"]["Problem"];
         };
     };
     replace_user: {
@@ -677,21 +627,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserResponse"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
-                };
-            };
+            default: components["responses"]["Problem"];
         };
     };
     delete_user: {
@@ -715,21 +651,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
-                };
-            };
+            default: components["responses"]["Problem"];
         };
     };
     change_user: {
@@ -759,21 +681,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserResponse"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
-                };
-            };
+            default: components["responses"]["Problem"];
         };
     };
     issue_password_reset: {
@@ -796,21 +704,7 @@ export interface operations {
                     "application/json": components["schemas"]["PasswordResetResponse"];
                 };
             };
-            /** @description Bad request syntax or unsupported method */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
-                    };
-                };
-            };
+            default: components["responses"]["Problem"];
         };
     };
 }
