@@ -1,7 +1,11 @@
 """What the two ports serve, and what they do not."""
 
+import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
@@ -131,3 +135,27 @@ async def test_the_built_app_holds_no_source_map(browser: httpx.AsyncClient) -> 
         assert "sourceMappingURL=" not in (await browser.get(path)).text, path
         assert (await browser.get(f"{path}.map")).status_code == 404
     assert scripts
+
+
+async def test_the_example_of_the_readme_runs_as_written(
+    paseport: Running, browser: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """A stranger's service, in a process of its own: only the address is this test's."""
+    (example,) = re.findall(r"^```python\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    program = tmp_path / "whoami.py"
+    program.write_text(example.replace("http://localhost:8080", paseport.url))
+    token = await paseport.sign_in(browser, "admin", PASSWORD)
+
+    async def run(presented: str) -> tuple[int | None, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(program), presented, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+    code, subject, _ = await run(token)
+    refused, _, said = await run(f"{token}x")
+
+    assert (code, str(UUID(subject.strip()))) == (0, subject.strip())
+    assert refused != 0
+    assert "InvalidToken" in said
