@@ -151,6 +151,33 @@ describe('in one tab', () => {
 		expect(tab.happened).toEqual(['expired']);
 	});
 
+	it('a visitor without a session is asked about once, however many pages want to know', async () => {
+		const browser = new Browser();
+		const tab = browser.tab();
+		browser.issue = () => null;
+
+		expect(await tab.tokens.current()).toBeNull();
+		expect(await tab.tokens.current()).toBeNull();
+
+		expect(browser.refreshes).toBe(1);
+		expect(tab.happened).toEqual(['expired']);
+	});
+
+	it('a sign-in after that opens the session', async () => {
+		const browser = new Browser();
+		const { tokens } = browser.tab();
+		browser.issue = () => null;
+		await tokens.current();
+		browser.issue = () => browser.token();
+
+		await tokens.signIn(() => Promise.resolve(browser.token()));
+		expect(await tokens.current()).not.toBeNull();
+
+		browser.time += 5 * minute;
+		expect(await tokens.current()).not.toBeNull();
+		expect(browser.refreshes).toBe(2);
+	});
+
 	it('an unreachable issuer ends nothing, and the next call tries again', async () => {
 		const browser = new Browser();
 		const tab = browser.tab();
@@ -309,6 +336,33 @@ describe('in many tabs', () => {
 		expect(second.happened).toEqual(['signed in elsewhere']);
 		expect(await second.tokens.current()).toEqual(token);
 		expect(browser.refreshes).toBe(0);
+	});
+
+	it('a tab that found nobody signed in learns of a sign-in in another one', async () => {
+		const browser = new Browser();
+		const [first, second] = [browser.tab(), browser.tab()];
+		browser.issue = () => null;
+		await second.tokens.current();
+		const token = accessToken('v4.public.signed-in', 300, browser.time);
+
+		await first.tokens.signIn(() => Promise.resolve(token));
+		await arrived();
+
+		expect(await second.tokens.current()).toEqual(token);
+	});
+
+	it('a tab that found nobody signed in asks again once it hears a token', async () => {
+		const browser = new Browser();
+		const [first, second] = [browser.tab(), browser.tab()];
+		browser.issue = () => null;
+		await second.tokens.current();
+		browser.issue = () => browser.token();
+
+		const token = await first.tokens.current();
+		await arrived();
+
+		expect(await second.tokens.current()).toEqual(token);
+		expect(browser.refreshes).toBe(2);
 	});
 
 	it('a refused sign-in changes nothing', async () => {

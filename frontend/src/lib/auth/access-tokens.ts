@@ -53,6 +53,8 @@ export class AccessTokens {
 	#renewing: Promise<AccessToken | null> | null = null;
 	/** Counts sign-ins and sign-outs: an answer to a refresh sent before one of them is worth nothing after it. */
 	#epoch = 0;
+	/** The issuer said that nobody is signed in, and nothing has happened since that could have changed it. */
+	#nobody = false;
 	#awaited: ((token: AccessToken) => void) | null = null;
 
 	/** `refresh` answers null where nobody is signed in any more, and throws where that cannot be known now. */
@@ -70,6 +72,7 @@ export class AccessTokens {
 	/** A token that is not about to end, null where nobody is signed in. Throws where renewal fails for now and the old token is spent. */
 	async current(): Promise<AccessToken | null> {
 		if (this.#usable(this.#current)) return this.#current;
+		if (this.#nobody) return null;
 		try {
 			return await this.#renew(null);
 		} catch (failure) {
@@ -91,6 +94,7 @@ export class AccessTokens {
 			const token = await login();
 			this.#epoch += 1;
 			this.#current = token;
+			this.#nobody = false;
 			this.#tell({ kind: 'signed-in', token });
 		});
 	}
@@ -121,6 +125,7 @@ export class AccessTokens {
 		if (token === null) {
 			this.#tell({ kind: 'refused' });
 			this.#end('expired', false);
+			this.#nobody = true;
 			return null;
 		}
 		this.#current = token;
@@ -164,6 +169,7 @@ export class AccessTokens {
 					this.#tell({ kind: 'token', token: this.#current });
 				break;
 			case 'token':
+				this.#nobody = false;
 				// Only a tab that is signed in, or about to be, takes it: a page left at the sign-in form asks first.
 				if (this.#current !== null && message.token.expiresAt > this.#current.expiresAt)
 					this.#current = message.token;
@@ -172,6 +178,7 @@ export class AccessTokens {
 			case 'signed-in':
 				this.#epoch += 1;
 				this.#current = message.token;
+				this.#nobody = false;
 				this.#events.signedInElsewhere();
 				break;
 			case 'signed-out':
