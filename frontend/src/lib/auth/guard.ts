@@ -52,11 +52,16 @@ export async function identify(): Promise<void> {
 	}
 }
 
-/** The dashboard that came with the identification, once: the start page need not ask a second time. */
+/** The dashboard that came with the identification, once: where it leads to the start page, that need not ask a second time. */
 export function takeFirstDashboard(): Dashboard | null {
 	const dashboard = first;
 	first = null;
 	return dashboard;
+}
+
+/** The navigation is over: figures that its page did not take are old ones for any later page. */
+export function forgetFirstDashboard(): void {
+	first = null;
 }
 
 function refuse(problem: Problem): never {
