@@ -4,7 +4,9 @@ import {
 	loginAs,
 	loginForm,
 	navigateSPA,
+	navigation,
 	openAs,
+	openMenu,
 	expectSignedIn,
 	tokenSentBy
 } from '../../support/app';
@@ -158,6 +160,51 @@ test.describe('A · Staying signed in', () => {
 		await expect(page.getByRole('heading', { level: 1, name: 'Users' })).toBeVisible();
 		await page.goForward();
 		await expect(page.getByRole('heading', { level: 1, name: 'Dashboard' })).toBeVisible();
+	});
+
+	test('the dashboard shows figures of now: those it was opened with, or else new ones', async ({
+		page,
+		admin
+	}) => {
+		let asked = 0;
+		page.on('request', (request) => (asked += Number(request.url().endsWith('/api/dashboard'))));
+		await openAs(page, admin, '/');
+		await expectSignedIn(page, admin.username);
+		expect(asked, 'who it is and the figures come in one answer').toBe(1);
+
+		await openAs(page, admin, '/users');
+		await expect(page.getByRole('heading', { level: 1, name: 'Users' })).toBeVisible();
+		asked = 0;
+		await navigateSPA(page, 'Dashboard');
+		await expectSignedIn(page, admin.username);
+
+		expect(asked, 'what was answered for another page is old').toBe(1);
+	});
+
+	test('on a phone the navigation and the account menu make way for each other @phone', async ({
+		page,
+		admin,
+		isMobile
+	}) => {
+		await openAs(page, admin);
+		if (!isMobile) await page.setViewportSize({ width: 390, height: 844 });
+		const accountMenu = page.getByRole('menu', { name: 'Account' });
+
+		await openMenu(page);
+		await expect(navigation(page)).toBeVisible();
+		await accountButton(page).click();
+		await expect(accountMenu).toBeVisible();
+		await expect(navigation(page)).toBeHidden();
+		await openMenu(page);
+		await expect(navigation(page)).toBeVisible();
+		await expect(accountMenu).toBeHidden();
+
+		await accountButton(page).press('Enter');
+		await expect(accountMenu).toBeVisible();
+		await expect(navigation(page)).toBeHidden();
+		await page.keyboard.press('Escape');
+		await expect(accountMenu).toBeHidden();
+		await expect(accountButton(page)).toBeFocused();
 	});
 
 	test('the chosen theme stays, and is all that the app remembers in the browser', async ({

@@ -22,6 +22,37 @@ test.describe('A · Signing in', () => {
 		await expectSignedIn(other, person.username);
 	});
 
+	test('a browser without a session is told so once', async ({ page }) => {
+		const answers: number[] = [];
+		page.on('response', (response) => {
+			if (response.url().endsWith('/auth/v1/refresh')) answers.push(response.status());
+		});
+
+		await page.goto('/');
+		await expect(loginForm(page)).toBeVisible();
+
+		expect(answers).toEqual([401]);
+	});
+
+	test('Caps Lock is named, and a click on the button below the warning is not lost', async ({ page }) => {
+		await page.goto('/login');
+		const password = page.getByLabel('Password', { exact: true });
+		await password.focus();
+		// Browsers read the state of the key from the system, which a journey cannot change.
+		await password.evaluate((input) =>
+			input.dispatchEvent(new KeyboardEvent('keydown', { key: 'A', bubbles: true, modifierCapsLock: true }))
+		);
+		await expect(page.getByText('Caps Lock is on.')).toBeVisible();
+
+		const box = await page.getByRole('button', { name: 'Sign in' }).boundingBox();
+		if (box === null) throw new Error('the button is not shown');
+		// Near its lower edge, which moves up when the warning goes.
+		await page.mouse.click(box.x + box.width / 2, box.y + box.height - 4, { delay: 100 });
+
+		await expect(page.getByLabel('User name or e-mail')).toBeFocused();
+		await expect(page.getByText('Caps Lock is on.')).toBeHidden();
+	});
+
 	test('a wrong password and an unknown user are told the same, once, and the password is ready to be typed again', async ({
 		page,
 		people,

@@ -76,6 +76,51 @@ test.describe('C · Creating users', () => {
 		await loginAs(await newDevice(), { username, email: '', password });
 	});
 
+	test('a click that leaves a mistaken role does what it was for @phone', async ({
+		page,
+		admin,
+		isMobile
+	}) => {
+		await openAs(page, admin, '/users');
+		const dialog = await openDialog(page);
+		const roles = dialog.getByLabel('Roles');
+		const setItNow = dialog.getByRole('radio', { name: /Set it now/ });
+		await roles.fill('not a-role!');
+		await expect(roles).toBeFocused();
+
+		// The pointer stays where it is, as a hand does; the message must not move the choice away below it.
+		await setItNow.scrollIntoViewIfNeeded();
+		const box = await setItNow.boundingBox();
+		if (box === null) throw new Error('the choice is not shown');
+		const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+		if (isMobile) await page.touchscreen.tap(x, y);
+		else await page.mouse.click(x, y, { delay: 100 });
+
+		await expect(setItNow).toBeChecked();
+		await expect(dialog.getByRole('button', { name: 'Remove role not' })).toBeVisible();
+		await expect(roles).toHaveAccessibleDescription(/has only letters, digits/);
+		await expect(roles).toHaveValue('a-role!');
+	});
+
+	test('the buttons of the dialog stay in sight, and cover no field that has the focus @phone', async ({
+		page,
+		admin
+	}) => {
+		await openAs(page, admin, '/users');
+		const dialog = await openDialog(page);
+		const create = dialog.getByRole('button', { name: 'Create user' });
+		await dialog.getByRole('radio', { name: /Set it now/ }).check();
+		await create.click();
+		await expect(dialog.getByLabel('User name')).toBeFocused();
+		await expect(create).toBeInViewport({ ratio: 1 });
+
+		const password = dialog.getByLabel('Password', { exact: true });
+		await password.focus();
+		await expect(password).toBeInViewport({ ratio: 1 });
+		const [above, below] = [await password.boundingBox(), await create.boundingBox()];
+		expect((above?.y ?? 0) + (above?.height ?? 0)).toBeLessThanOrEqual(below?.y ?? 0);
+	});
+
 	test('each mistake is named at its field, and the first one is where the cursor is', async ({
 		page,
 		admin
