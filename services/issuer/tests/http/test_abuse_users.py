@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from issuer_http import HttpWorld, problem
 from issuer_sqlite import running_on_sqlite, statements
-from issuer_world import APP, PASSWORD
+from issuer_world import PASSWORD
 from litestar.handlers import HTTPRouteHandler
 from paseport_issuer.use_cases.sign_access_token import UserGrant
 from paseport_shared.adapters.sql.tables import metadata
@@ -113,7 +113,7 @@ async def become(http: HttpWorld, caller: str, own: User, root: User) -> str:
         match caller:
             case "admin without the scope":
                 grant = UserGrant(own.id, 1, None, "0" * 22, ("openid", "roles"), http.world.clock.now(), ("pwd",))
-                token = (await http.issuer.use.mint_cli_token._sign(APP, grant)).value
+                token = await http.world.token_for(grant)
             case "demoted admin":
                 assert (await admin.patch(path, json={"roles": ["User"]}, headers=tag)).status_code == 200
             case "disabled admin":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
-from issuer_http import BROWSER, HttpWorld, problem, sign_in
-from issuer_world import ISSUER, PASSWORD
+from issuer_http import BROWSER, HttpWorld, problem, running_issuer, sign_in
+from issuer_world import ISSUER, PASSWORD, issuer_settings
 from litestar.handlers import HTTPRouteHandler
 from paseport_shared.http.origin import requires_own_origin
 
@@ -80,7 +81,7 @@ async def test_a_malformed_sign_in_is_refused_without_a_hash(http: HttpWorld, bo
     assert http.world.hasher.computed == computed
 
 
-async def test_malformed_tries_count_against_the_address(tmp_path, http: HttpWorld) -> None:  # type: ignore[no-untyped-def]
+async def test_malformed_tries_count_against_the_address(http: HttpWorld) -> None:
     """LG-03, LG-17."""
     async with http.browser() as browser:
         answers = [await browser.post("/auth/v1/login/local", content=b"{") for _ in range(101)]
@@ -286,10 +287,7 @@ async def test_get_changes_nothing(http: HttpWorld) -> None:
             assert problem(answer)["code"] == "method_not_allowed"
 
 
-async def test_insecure_cookies_exist_in_embedded_mode_alone(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    from issuer_http import running_issuer
-    from issuer_world import issuer_settings
-
+async def test_insecure_cookies_exist_in_embedded_mode_alone(tmp_path: Path) -> None:
     async with running_issuer(tmp_path, issuer_settings(cookie_secure=False)) as http:
         await http.world.add_user()
         async with http.browser() as browser:

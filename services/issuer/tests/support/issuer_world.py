@@ -15,7 +15,9 @@ from paseport_issuer.use_cases.create_user import CreateUserCommand
 from paseport_issuer.use_cases.end_session import EndSessionCommand
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens
 from paseport_issuer.use_cases.login_local import LoginLocalCommand
+from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand
+from paseport_issuer.use_cases.sign_access_token import SignAccessToken, UserGrant
 from paseport_issuer.wiring import IssuerAdapters, UseCases, wire
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
@@ -36,6 +38,7 @@ from paseport_shared.domain.models.audit import Actor, AuditEvent
 from paseport_shared.domain.models.claims import Claims
 from paseport_shared.domain.models.client import api_audience, built_in_clients
 from paseport_shared.domain.models.principal import Principal
+from paseport_shared.domain.models.revocation import FeedPosition, Revocation
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import RecordTransaction
@@ -54,6 +57,20 @@ class Outages:
     mariadb: MemoryOutage = field(default_factory=MemoryOutage)
     redis: MemoryOutage = field(default_factory=MemoryOutage)
     vault: MemoryOutage = field(default_factory=MemoryOutage)
+    publishing: MemoryOutage = field(default_factory=MemoryOutage)
+    """Revocations alone: Redis answers, but no replica confirms."""
+
+
+class SwitchedFeed(MemoryRevocationFeed):
+    """A feed to which publishing can be cut off by itself."""
+
+    def __init__(self, outages: Outages) -> None:
+        super().__init__(1, outages.redis)
+        self._publishing = outages.publishing
+
+    async def publish(self, revocation: Revocation) -> FeedPosition:
+        self._publishing.check()
+        return await super().publish(revocation)
 
 
 class SwitchedSigner:
@@ -96,7 +113,7 @@ class IssuerWorld:
         self.sessions = MemorySessionStore(self.settings.session_policy, self.outages.redis)
         self.families = MemoryRefreshTokenStore(self.settings.refresh_policy, self.outages.redis)
         self.roles = MemoryRoleDirectory(self.outages.redis)
-        self.feed = MemoryRevocationFeed(1, self.outages.redis)
+        self.feed = SwitchedFeed(self.outages)
         self.hasher = BcryptPasswordHasher({1: Secret(b"p" * 32)}, 1, 4, workers=2)
         self.adapters = IssuerAdapters(
             record=self.record,
@@ -153,6 +170,12 @@ class IssuerWorld:
         """Present an access token, with everything the feed has to say taken in first."""
         await self.follow()
         return await self.use.authenticate_bearer(token)
+
+    async def token_for(self, grant: UserGrant) -> str:
+        """Return an access token of the app's client for any grant: for scopes that no sign-in hands out."""
+        ids = NewIds(self.clock, self.randomness)
+        sign = SignAccessToken(ISSUER, self.settings.access_token_ttl, self.adapters.token_signer, self.clock, ids)
+        return (await sign(APP, grant)).value
 
     async def follow(self) -> None:
         """Bring the issuer's own copy of the revocations up to date without waiting."""
