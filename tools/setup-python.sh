@@ -47,7 +47,11 @@ if command -v uv >/dev/null; then
     uv=uv
 else
     uv=.venv/bin/uv
-    [ -x "$uv" ] || .venv/bin/python -m pip install --quiet --require-hashes -r bootstrap.lock
+    if [ ! -x "$uv" ]; then
+        # A .venv that uv once made has no pip.
+        .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --upgrade >/dev/null
+        .venv/bin/python -m pip install --quiet --require-hashes -r bootstrap.lock
+    fi
 fi
 
 say "Installing the Python packages of requirements.lock"
