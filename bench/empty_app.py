@@ -11,8 +11,8 @@ from typing import Final
 
 import uvloop
 from litestar import Litestar, get
+from paseport_shared.http.server import serve, stop_on_signals
 from paseport_standalone import ports
-from paseport_standalone.server import serve, stop_on_signals
 
 from bench.http import request
 

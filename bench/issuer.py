@@ -43,8 +43,8 @@ from paseport_shared.domain.models.client import api_audience
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
 from paseport_shared.http.logging import configure_logging
+from paseport_shared.http.server import serve, stop_on_signals
 from paseport_standalone import ports
-from paseport_standalone.server import serve, stop_on_signals
 
 from bench.product import PASSWORD
 

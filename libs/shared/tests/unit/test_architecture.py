@@ -57,6 +57,8 @@ INTRUSIONS = [
     ("adapters-apart", "paseport_shared/adapters/paseto", "import paseport_shared.adapters.keyfile"),
     ("sql-driver", "paseport_standalone", "import sqlalchemy"),
     ("sql-driver", "paseport_shared/adapters/memory", "import alembic.op"),
+    ("testkit", "paseport_testkit", "import paseport_shared.adapters.sql"),
+    ("testkit", "paseport_testkit", "import paseport_issuer"),
     ("bcrypt-driver", "paseport_shared/adapters/sql", "import bcrypt"),
     ("key-material", "paseport_shared/adapters/paseto", "import cryptography.hazmat"),
     ("key-material", "paseport_standalone", "import pyseto"),

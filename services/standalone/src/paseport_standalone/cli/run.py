@@ -72,9 +72,9 @@ async def _serve(
     # Both services and the SQL toolkit: a second of imports that a mistake in the settings should not cost.
     from paseport_shared.adapters.keyfile.problem import KeyFileProblem
     from paseport_shared.http.logging import configure_logging
+    from paseport_shared.http.server import serve, stop_on_signals
 
     from paseport_standalone.embedded import open_embedded
-    from paseport_standalone.server import serve, stop_on_signals
 
     # Standard output belongs to the command: what is printed once must not be collected with the log.
     configure_logging(settings.log_level, sys.stderr.buffer)

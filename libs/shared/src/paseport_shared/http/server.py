@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import uvicorn
-
-from paseport_standalone.asgi import ASGIApp
+from litestar.types import ASGIApp
 
 _GRACEFUL_SECONDS: Final = 5
 """How long requests under way may take to end after a signal."""

@@ -1,0 +1,1 @@
+"""Starts the real services for tests, measurements and the local production topology; for downstream teams, later."""
