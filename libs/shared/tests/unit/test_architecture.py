@@ -53,6 +53,7 @@ INTRUSIONS = [
     ("adapters", "paseport_shared/adapters/sql", "import paseport_shared.use_cases"),
     ("adapters", "paseport_shared/adapters/memory", "import paseport_shared.http"),
     ("adapters", "paseport_shared/adapters/bcrypt", "import litestar"),
+    ("threads", "paseport_shared/threads", "import hvac"),
     ("adapters-apart", "paseport_shared/adapters/memory", "import paseport_shared.adapters.sql"),
     ("adapters-apart", "paseport_shared/adapters/paseto", "import paseport_shared.adapters.keyfile"),
     ("sql-driver", "paseport_standalone", "import sqlalchemy"),

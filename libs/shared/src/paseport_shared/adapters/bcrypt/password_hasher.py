@@ -22,10 +22,10 @@ from paseport_shared.adapters.bcrypt.stored_password import (
     format_peppered,
     parse_stored,
 )
-from paseport_shared.adapters.bcrypt.worker_pool import WorkerPool
 from paseport_shared.domain.models.password import normalise
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.password_hasher import PasswordCheck
+from paseport_shared.threads.worker_pool import WorkerPool
 
 _log = logging.getLogger(__name__)
 
