@@ -9,6 +9,7 @@ from contracts.password_reset_repository import PasswordResetRepositoryContract
 from contracts.record import RecordContract
 from contracts.record_samples import Cut, a_user, an_id, changed, get_user
 from contracts.revocation_record import RevocationRecordContract
+from contracts.signing_key_repository import SigningKeyRepositoryContract
 from contracts.user_repository import UserRepositoryContract
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.record import MemoryRecord
@@ -66,4 +67,8 @@ class TestMemoryRevocationRecord(RevocationRecordContract):
 
 
 class TestMemoryPasswordResetRepository(PasswordResetRepositoryContract):
+    pass
+
+
+class TestMemorySigningKeyRepository(SigningKeyRepositoryContract):
     pass

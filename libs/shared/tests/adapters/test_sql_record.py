@@ -11,6 +11,7 @@ from contracts.password_reset_repository import PasswordResetRepositoryContract
 from contracts.record import RecordContract
 from contracts.record_samples import Cut
 from contracts.revocation_record import RevocationRecordContract
+from contracts.signing_key_repository import SigningKeyRepositoryContract
 from contracts.user_repository import UserRepositoryContract
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
@@ -71,4 +72,8 @@ class TestSqlRevocationRecord(RevocationRecordContract):
 
 
 class TestSqlPasswordResetRepository(PasswordResetRepositoryContract):
+    pass
+
+
+class TestSqlSigningKeyRepository(SigningKeyRepositoryContract):
     pass

@@ -17,6 +17,7 @@ from paseport_shared.domain.models.identifiers import canonical
 from paseport_shared.domain.models.password_reset import PasswordReset
 from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.models.revocation import Revocation, RevocationKind
+from paseport_shared.domain.models.signing_key import KeyStatus, SigningKey
 from paseport_shared.domain.models.user import User, UserPage, UserQuery, UserSort
 from paseport_shared.domain.ports.record import RecordTransaction
 from paseport_shared.domain.revocation_list import stricter
@@ -32,6 +33,7 @@ class _Tables:
     audit: Mapping[UUID, AuditEvent] = field(default_factory=dict)
     revocations: Mapping[tuple[RevocationKind, str], Revocation] = field(default_factory=dict)
     password_resets: Mapping[UUID, PasswordReset] = field(default_factory=dict)
+    signing_keys: Mapping[tuple[str, int], SigningKey] = field(default_factory=dict)
 
 
 class MemoryRecord:
@@ -102,6 +104,7 @@ class MemoryRecordTransaction:
         self._audit = MemoryAuditLog(draft)
         self._revocations = MemoryRevocationRecord(draft)
         self._password_resets = MemoryPasswordResetRepository(draft)
+        self._signing_keys = MemorySigningKeyRepository(draft)
 
     @property
     def users(self) -> MemoryUserRepository:
@@ -122,6 +125,11 @@ class MemoryRecordTransaction:
     def password_resets(self) -> MemoryPasswordResetRepository:
         """Password reset links."""
         return self._password_resets
+
+    @property
+    def signing_keys(self) -> MemorySigningKeyRepository:
+        """Key states."""
+        return self._signing_keys
 
 
 class MemoryUserRepository:
@@ -339,3 +347,53 @@ class MemoryPasswordResetRepository:
             remaining = {key: other for key, other in tables.password_resets.items() if key != reset.user_id}
             self._draft.tables = replace(tables, password_resets=remaining)
         return reset
+
+
+class MemorySigningKeyRepository:
+    """A ``SigningKeyRepository``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def versions(self, key_name: str) -> tuple[SigningKey, ...]:
+        """See ``SigningKeyRepository.versions``."""
+        stored = (held for held in self._draft.tables.signing_keys.values() if held.key_name == key_name)
+        return tuple(sorted(stored, key=lambda held: held.key.version))
+
+    async def add(self, signing_key: SigningKey) -> None:
+        """See ``SigningKeyRepository.add``."""
+        stored = self._draft.tables.signing_keys
+        if (signing_key.key_name, signing_key.key.version) in stored:
+            raise AlreadyExists("version")
+        if any(held.key.kid == signing_key.key.kid for held in stored.values()):
+            raise AlreadyExists("kid")
+        self._put(signing_key)
+
+    async def change_status(
+        self,
+        key_name: str,
+        version: int,
+        *,
+        expected: KeyStatus,
+        status: KeyStatus,
+        at: datetime,
+        not_after: datetime | None = None,
+    ) -> None:
+        """See ``SigningKeyRepository.change_status``."""
+        held = self._draft.tables.signing_keys.get((key_name, version))
+        if held is None:
+            raise NotFound("no such key version")
+        if held.key.status is not expected:
+            raise PreconditionFailed(f"the key version is {held.key.status.value}")
+        key = replace(held.key, status=status, not_after=not_after or held.key.not_after)
+        self._put(SigningKey(key_name, key, at))
+
+    def _put(self, signing_key: SigningKey) -> None:
+        tables = self._draft.tables
+        identity = (signing_key.key_name, signing_key.key.version)
+        others = {key: held for key, held in tables.signing_keys.items() if key != identity}
+        if signing_key.key.status is KeyStatus.ACTIVE and any(
+            held.key_name == signing_key.key_name and held.key.status is KeyStatus.ACTIVE for held in others.values()
+        ):
+            raise AlreadyExists("status")
+        self._draft.tables = replace(tables, signing_keys={**others, identity: signing_key})

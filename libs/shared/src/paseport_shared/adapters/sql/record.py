@@ -16,6 +16,7 @@ from paseport_shared.adapters.sql.engine import pool_size
 from paseport_shared.adapters.sql.password_reset_repository import SqlPasswordResetRepository
 from paseport_shared.adapters.sql.revocation_record import SqlRevocationRecord
 from paseport_shared.adapters.sql.session import SqlSession
+from paseport_shared.adapters.sql.signing_key_repository import SqlSigningKeyRepository
 from paseport_shared.adapters.sql.user_repository import SqlUserRepository
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.ports.record import RecordTransaction
@@ -58,7 +59,7 @@ class SqlRecord:
     async def _repeat(self, work: Callable[[SqlRecordTransaction], Awaitable[T]]) -> T:
         attempt = 1
         while True:
-            session = SqlSession(self._engine)
+            session = SqlSession(self._engine, locks_what_it_reads=attempt > 1)
             try:
                 async with self._places, session:
                     answer = await work(SqlRecordTransaction(session))
@@ -94,6 +95,7 @@ class SqlRecordTransaction:
         self._audit = SqlAuditLog(session)
         self._revocations = SqlRevocationRecord(session)
         self._password_resets = SqlPasswordResetRepository(session)
+        self._signing_keys = SqlSigningKeyRepository(session)
 
     @property
     def users(self) -> SqlUserRepository:
@@ -114,6 +116,11 @@ class SqlRecordTransaction:
     def password_resets(self) -> SqlPasswordResetRepository:
         """Password reset links."""
         return self._password_resets
+
+    @property
+    def signing_keys(self) -> SqlSigningKeyRepository:
+        """Key states."""
+        return self._signing_keys
 
 
 async def _say_hello(transaction: SqlRecordTransaction) -> None:

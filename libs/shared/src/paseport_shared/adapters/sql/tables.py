@@ -97,3 +97,26 @@ password_resets = sa.Table(
     sa.Index(None, "token_hash"),
     **TABLE_OPTIONS,
 )
+
+signing_keys = sa.Table(
+    "signing_keys",
+    metadata,
+    sa.Column("key_name", text(255), primary_key=True),
+    sa.Column("version", sa.BigInteger(), primary_key=True, autoincrement=False),
+    sa.Column("kid", text(51), nullable=False),
+    sa.Column("public_key", digest(32), nullable=False),
+    sa.Column("status", text(16), nullable=False),
+    # The key's name where this version is ACTIVE, else NULL: unique, so that no second one can be.
+    sa.Column("active_key_name", text(255)),
+    sa.Column("not_before", UtcDateTime(), nullable=False),
+    sa.Column("not_after", UtcDateTime()),
+    sa.Column("changed_at", UtcDateTime(), nullable=False),
+    sa.UniqueConstraint("kid"),
+    sa.UniqueConstraint("active_key_name"),
+    sa.CheckConstraint(
+        "(status = 'active' AND active_key_name IS NOT NULL AND active_key_name = key_name)"
+        " OR (status <> 'active' AND active_key_name IS NULL)",
+        name="active_key_name",
+    ),
+    **TABLE_OPTIONS,
+)

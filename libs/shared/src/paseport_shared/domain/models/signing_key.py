@@ -32,3 +32,22 @@ class VerificationKey:
     def verifies(self) -> bool:
         """Whether tokens signed with this version may be accepted."""
         return self.status not in (KeyStatus.RETIRED, KeyStatus.REVOKED)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKeyVersion:
+    """One version of a key as its holder shows it: Vault, which knows no state of ours. ``public_key`` is 32 bytes."""
+
+    version: int
+    kid: str
+    public_key: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One version of a named key on record. ``changed_at`` is when it came into its present state."""
+
+    key_name: str
+    key: VerificationKey
+    changed_at: datetime

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from paseport_shared.domain.ports.audit_log import AuditLog
 from paseport_shared.domain.ports.password_reset_repository import PasswordResetRepository
 from paseport_shared.domain.ports.revocation_record import RevocationRecord
+from paseport_shared.domain.ports.signing_key_repository import SigningKeyRepository
 from paseport_shared.domain.ports.user_repository import UserRepository
 
 T = TypeVar("T")
@@ -34,6 +35,11 @@ class RecordTransaction(Protocol):
     @property
     def password_resets(self) -> PasswordResetRepository:
         """Password reset links."""
+        ...
+
+    @property
+    def signing_keys(self) -> SigningKeyRepository:
+        """Key states."""
         ...
 
 
