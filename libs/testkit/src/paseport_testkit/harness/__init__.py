@@ -1,0 +1,1 @@
+"""Starts the real services natively, or in containers: one module per service, all on loopback, ended by process id."""

@@ -1,0 +1,147 @@
+"""A MariaDB server of one's own, with a user for the product."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import subprocess
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import asyncmy
+from asyncmy.errors import Error
+
+from paseport_testkit.harness.ports import HOST, free_port
+from paseport_testkit.harness.process import ServerFailed, ServerProcess
+from paseport_testkit.harness.programs import find_program
+from paseport_testkit.harness.service import Service
+
+_ADMIN: Final = "harness"
+_USER: Final = "paseport"
+_CONNECT_TIMEOUT_SECONDS: Final = 5
+
+_Rows: TypeAlias = Sequence[Sequence[Any]]
+
+
+class MariaDb(Service):
+    """A server that keeps its port and data over ``stop``, ``kill`` and ``start``.
+
+    Everything that was acknowledged survives the death of the server. It may not survive the loss of the machine's
+    power: the log is written at each commit but flushed to the disk once a second, which makes tests faster.
+    The server's character set is left at its default, so that the product's migrations have to name theirs.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.host = HOST
+        self.port = port or free_port()
+        self.user = _USER
+        self.password = secrets.token_urlsafe(18)
+        self._admin_password = secrets.token_urlsafe(18)
+        self._data = folder / "data"
+        self._set_up = folder / "set-up.sql"
+        self._installation_log = folder / "install.log"
+        self._as_this_user = ["--user=root"] if os.geteuid() == 0 else []
+        self._installer = find_program("mariadb-install-db")
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(ServerProcess("mariadb", self._command(), folder / "mariadb.log", self._missing))
+
+    def start(self) -> None:
+        """Start with the data there is; make the data folder at the first start."""
+        if not self._data.exists():
+            self._install()
+        super().start()
+
+    def url(self, database: str) -> str:
+        """Return the address of a database as the product's settings take it."""
+        return f"mariadb://{self.user}:{self.password}@{self.host}:{self.port}/{database}"
+
+    def create_database(self, name: str) -> str:
+        """Make an empty database that the product's user may do anything in, and return its address."""
+        self.execute(f"CREATE DATABASE `{name}`", f"GRANT ALL ON `{name}`.* TO '{self.user}'@'%'")
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database. Connections that use it are ended: an open transaction must not block this."""
+        rows = self.execute(f"SELECT id FROM information_schema.processlist WHERE db = '{name}'")  # noqa: S608 - our name
+        self.execute(*(f"KILL SOFT CONNECTION {row[0]}" for row in rows), f"DROP DATABASE `{name}`")
+
+    def execute(self, *statements: str) -> _Rows:
+        """Run statements as administrator, one by one, and return the rows of the last."""
+        return _apart(self._execute(statements))
+
+    def _command(self) -> list[str | Path]:
+        return [
+            find_program("mariadbd"),
+            # Comes first: no file of this machine's own server is read.
+            "--no-defaults",
+            *self._as_this_user,
+            f"--datadir={self._data}",
+            f"--bind-address={self.host}",
+            f"--port={self.port}",
+            # Relative to the data folder: the path of a socket may have 107 characters only.
+            "--socket=server.sock",
+            "--pid-file=server.pid",
+            f"--init-file={self._set_up}",
+            "--skip-name-resolve",
+            "--max-connections=500",
+            "--innodb-buffer-pool-size=64M",
+            "--innodb-log-file-size=32M",
+            "--innodb-flush-log-at-trx-commit=2",
+        ]
+
+    def _install(self) -> None:
+        command = [
+            str(self._installer),
+            "--no-defaults",
+            *self._as_this_user,
+            f"--datadir={self._data}",
+            # root comes in through the socket only, as the user who owns the server.
+            "--auth-root-authentication-method=socket",
+            "--skip-test-db",
+        ]
+        with self._installation_log.open("wb") as log:
+            done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)  # noqa: S603 - written above
+        if done.returncode != 0:
+            raise ServerFailed(f"mariadb-install-db failed\n{self._installation_log.read_text(errors='replace')}")
+        self._set_up.touch(mode=0o600)
+        # Run at each start, before the first connection is accepted. One statement per line.
+        self._set_up.write_text(
+            f"CREATE USER IF NOT EXISTS '{_ADMIN}'@'%' IDENTIFIED BY '{self._admin_password}';\n"
+            f"GRANT ALL ON *.* TO '{_ADMIN}'@'%' WITH GRANT OPTION;\n"
+            f"CREATE USER IF NOT EXISTS '{self.user}'@'%' IDENTIFIED BY '{self.password}';\n"
+        )
+
+    def _missing(self) -> str | None:
+        try:
+            self.execute("SELECT 1")
+        except (OSError, Error) as refused:
+            return str(refused)
+        return None
+
+    async def _execute(self, statements: Sequence[str]) -> _Rows:
+        connection = await asyncmy.connect(
+            host=self.host,
+            port=self.port,
+            user=_ADMIN,
+            password=self._admin_password,
+            autocommit=True,
+            connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+        )
+        try:
+            rows: _Rows = ()
+            async with connection.cursor() as cursor:
+                for statement in statements:
+                    await cursor.execute(statement)
+                    rows = await cursor.fetchall()
+            return rows
+        finally:
+            await connection.ensure_closed()
+
+
+def _apart(work: Coroutine[Any, Any, _Rows]) -> _Rows:
+    """Run a coroutine to its end on a thread of its own: the caller may stand inside a running event loop."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, work).result()

@@ -1,0 +1,468 @@
+"""Redis: one node, or a primary with two replicas that three Sentinels watch."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from paseport_testkit.harness.ports import HOST, free_port, free_ports
+from paseport_testkit.harness.process import ServerProcess
+from paseport_testkit.harness.programs import find_program
+from paseport_testkit.harness.service import Service
+from paseport_testkit.harness.waiting import wait_until
+
+_ANSWER_TIMEOUT_SECONDS: Final = 1.0
+_NODES: Final = 3
+_SENTINELS: Final = 3
+_QUORUM: Final = 2
+
+# The rights of each user, as docker/ gives them. The product's user may do nothing to the server itself; it reads ROLE
+# and INFO because a connection may still lead to a node that is no longer the primary.
+_PRODUCT: Final = "~* &* +@all -@admin -@dangerous +role +info"
+_REPLICA: Final = "+psync +replconf +ping"
+# From https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/ ("ACL authentication").
+_SENTINEL: Final = (
+    "allchannels +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info"
+    " +client|setname +client|kill +script|kill"
+)
+_ASKS_SENTINELS: Final = (
+    "&* -@all +auth +hello +ping +role +info +command +client|getname +client|id +client|setname +subscribe "
+    " +unsubscribe +psubscribe +punsubscribe +sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters"
+    " +sentinel|myid +sentinel|replicas +sentinel|slaves +sentinel|sentinels"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who signs in to a server, new for each harness."""
+
+    username: str
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUsers:
+    """The users of every node. ``admin`` may do anything and is the harness' own; ``product`` is Paseport's."""
+
+    admin: Credentials = field(default_factory=lambda: Credentials("harness"))
+    product: Credentials = field(default_factory=lambda: Credentials("paseport"))
+    replica: Credentials = field(default_factory=lambda: Credentials("replica"))
+    sentinel: Credentials = field(default_factory=lambda: Credentials("sentinel"))
+
+
+class RedisNode(Service):
+    """One server. What it acknowledged survives its death: it appends to a file before it answers.
+
+    Its configuration is written at the first start only; afterwards it belongs to the server, because Sentinel writes
+    the present roles into it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "redis",
+        port: int | None = None,
+        users: RedisUsers | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
+        self.host = HOST
+        self.port = port or free_port()
+        self.users = users or RedisUsers()
+        self._folder = folder
+        self._configuration = folder / f"{name}.conf"
+        self._options = options
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [find_program("redis-server"), self._configuration]
+        super().__init__(ServerProcess(name, command, folder / f"{name}.log", self._missing))
+
+    def __repr__(self) -> str:
+        return f"RedisNode({self.process.name!r}, {self.host}:{self.port})"
+
+    @property
+    def username(self) -> str:
+        """The product's user."""
+        return self.users.product.username
+
+    @property
+    def password(self) -> str:
+        """The password of the product's user."""
+        return self.users.product.password
+
+    @property
+    def url(self) -> str:
+        """Return the address as REDIS_URL takes it."""
+        return f"redis://{self.username}:{self.password}@{self.host}:{self.port}/0"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where clients find it."""
+        return self.host, self.port
+
+    @contextmanager
+    def admin(self) -> Iterator[redis.Redis]:
+        """Connect as a user who may do anything. Commands are tried once and wait for one second."""
+        with _connect(self.address, self.users.admin) as client:
+            yield client
+
+    def start(self, replica_of: RedisNode | None = None) -> None:
+        """Start with the data there is; ``replica_of`` overrules the role that the configuration names."""
+        if not self._configuration.exists():
+            self._configuration.touch(mode=0o600)
+            self._configuration.write_text("\n".join([*self._lines(), ""]))
+        if replica_of is not None:
+            self._follow(replica_of)
+        super().start()
+
+    def role(self) -> str | None:
+        """Return what the node says it is, ``master`` or ``slave``; None when it does not answer."""
+        with suppress(RedisError), self.admin() as client:
+            answer: Any = client.role()
+            return str(answer[0])
+        return None
+
+    def follow(self, primary: RedisNode) -> None:
+        """Become a replica of ``primary`` now."""
+        with self.admin() as client:
+            client.replicaof(primary.host, primary.port)
+
+    def wait_for_replicas(self, count: int, timeout_seconds: float = 30) -> None:
+        """Wait until so many replicas have confirmed everything that was written before the call."""
+        with self.admin() as client:
+            written: int = client.info("replication")["master_repl_offset"]
+
+        def missing() -> str | None:
+            try:
+                with self.admin() as client:
+                    information: Any = client.info("replication")
+            except RedisError as refused:
+                return str(refused)
+            replicas = [information[f"slave{number}"] for number in range(information["connected_slaves"])]
+            confirmed = sum(replica["state"] == "online" and replica["offset"] >= written for replica in replicas)
+            return None if confirmed >= count else f"{confirmed} have"
+
+        wait_until(f"{count} replicas have all data of {self}", missing, timeout_seconds)
+
+    def _follow(self, primary: RedisNode) -> None:
+        lines = self._configuration.read_text().splitlines()
+        kept = [line for line in lines if not line.startswith(("replicaof ", "slaveof "))]
+        self._configuration.write_text("\n".join([*kept, f"replicaof {primary.host} {primary.port}", ""]))
+
+    def _lines(self) -> list[str]:
+        users = self.users
+        return [
+            f"port {self.port}",
+            f"bind {self.host}",
+            f'dir "{self._folder}"',
+            "appendonly yes",
+            "appendfsync everysec",
+            'save ""',
+            "user default off",
+            f"user {users.admin.username} on >{users.admin.password} ~* &* +@all",
+            f"user {users.product.username} on >{users.product.password} {_PRODUCT}",
+            f"user {users.replica.username} on >{users.replica.password} {_REPLICA}",
+            f"user {users.sentinel.username} on >{users.sentinel.password} {_SENTINEL}",
+            f"masteruser {users.replica.username}",
+            f"masterauth {users.replica.password}",
+            *self._options,
+        ]
+
+    def _missing(self) -> str | None:
+        return _what_ping_says(self.address, self.users.admin)
+
+
+class Sentinel(Service):
+    """One of the Sentinels of a cluster."""
+
+    def __init__(self, folder: Path, *, name: str, port: int, lines: Sequence[str], admin: Credentials) -> None:
+        self.host = HOST
+        self.port = port
+        self._admin = admin
+        self._lines = lines
+        self._configuration = folder / f"{name}.conf"
+        folder.mkdir(parents=True, exist_ok=True)
+        command = (find_program("redis-server"), self._configuration, "--sentinel")
+        super().__init__(ServerProcess(name, command, folder / f"{name}.log", self._missing))
+
+    def __repr__(self) -> str:
+        return f"Sentinel({self.process.name!r}, {self.host}:{self.port})"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where clients find it."""
+        return self.host, self.port
+
+    @contextmanager
+    def admin(self) -> Iterator[redis.Redis]:
+        """Connect as a user who may do anything."""
+        with _connect(self.address, self._admin) as client:
+            yield client
+
+    def start(self) -> None:
+        """Start with what it knows; it wrote that into its own configuration."""
+        if not self._configuration.exists():
+            self._configuration.touch(mode=0o600)
+            self._configuration.write_text("\n".join([*self._lines, ""]))
+        super().start()
+
+    def ask(self, *command: str) -> Any:
+        """Return the answer to a SENTINEL command as it came; None when there is none."""
+        with suppress(RedisError), self.admin() as client:
+            execute: Callable[..., Any] = client.execute_command
+            return execute("SENTINEL", *command)
+        return None
+
+    def primary_of(self, group: str) -> dict[str, str] | None:
+        """Return what it knows of the primary; None when it does not answer."""
+        fields = self.ask("master", group)
+        return None if fields is None else _pairs(fields)
+
+    def replicas_of(self, group: str) -> list[dict[str, str]]:
+        """Return what it knows of each replica."""
+        return [_pairs(fields) for fields in self.ask("replicas", group) or ()]
+
+    def _missing(self) -> str | None:
+        return _what_ping_says(self.address, self._admin)
+
+
+class RedisCluster:
+    """A primary, two replicas, three Sentinels. Writes are refused while no replica confirms.
+
+    Nodes and Sentinels are named by their index for as long as the cluster exists; which node is the primary is what
+    the Sentinels say at the moment.
+    """
+
+    def __init__(self, folder: Path, *, master_name: str = "paseport") -> None:
+        self.master_name = master_name
+        self.users = RedisUsers()
+        self.sentinel_client = Credentials("paseport")
+        self._sentinel_admin = Credentials("harness")
+        ports = free_ports(_NODES + _SENTINELS)
+        self.nodes = [self._node(folder, index, ports[index]) for index in range(_NODES)]
+        self.watchers = [self._sentinel(folder, index, ports[_NODES + index], ports[0]) for index in range(_SENTINELS)]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def sentinels(self) -> list[tuple[str, int]]:
+        """Where the Sentinels are, for REDIS_SENTINELS."""
+        return [watcher.address for watcher in self.watchers]
+
+    @property
+    def username(self) -> str:
+        """The product's user on the nodes."""
+        return self.users.product.username
+
+    @property
+    def password(self) -> str:
+        """The password of the product's user on the nodes."""
+        return self.users.product.password
+
+    def start(self) -> None:
+        """Start everything, node 0 as the primary, and wait until the cluster is whole."""
+        try:
+            primary, *replicas = self.nodes
+            primary.start()
+            for replica in replicas:
+                replica.start(replica_of=primary)
+            # First in sync, then watched: a Sentinel asks a primary for its replicas when it connects, and then
+            # only every ten seconds.
+            primary.wait_for_replicas(len(replicas))
+            for watcher in self.watchers:
+                watcher.start()
+            self.wait_until_whole()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End everything, the Sentinels first: nothing is promoted meanwhile."""
+        for service in (*self.watchers, *reversed(self.nodes)):
+            service.stop()
+
+    def restore(self) -> None:
+        """Make the cluster whole again, whatever a test did to it. The primary stays the one that it is by then."""
+        disturbed = [service for service in (*self.nodes, *self.watchers) if _is_disturbed(service)]
+        if not disturbed:
+            return
+        for service in disturbed:
+            service.restore()
+        # All of them: one that still carries out a failover must not be disturbed.
+        wait_until("the Sentinels name one primary", lambda: self._no_working_primary(_SENTINELS), 60)
+        for replica in self.replicas():
+            replica.follow(self.primary())
+        self.primary().wait_for_replicas(_NODES - 1)
+        # A Sentinel looks at its replicas every ten seconds; one that starts does so at once. (SENTINEL RESET would
+        # make it forget them until that time is over.)
+        for watcher in self.watchers:
+            watcher.stop()
+            watcher.start()
+        self.wait_until_whole()
+
+    def primary(self) -> RedisNode:
+        """Return the node that a majority of the Sentinels names. Raises ``LookupError`` where there is none."""
+        named = self._named_primary()
+        if named is None:
+            raise LookupError("no majority of the Sentinels names one primary")
+        return named
+
+    def replicas(self) -> list[RedisNode]:
+        """Return the nodes that are not the primary."""
+        primary = self.primary()
+        return [node for node in self.nodes if node is not primary]
+
+    def index_of(self, node: RedisNode) -> int:
+        """Return the number of a node of this cluster."""
+        return self.nodes.index(node)
+
+    def rejoin(self, node: RedisNode) -> None:
+        """Start a dead node as a replica of the present primary.
+
+        ``node.start()`` alone plays the hard way: a former primary takes itself for the primary until the Sentinels
+        correct it, about ten seconds later.
+        """
+        node.start(replica_of=self.primary())
+
+    def wait_until_whole(self, timeout_seconds: float = 60) -> None:
+        """Wait until each Sentinel sees the others and two replicas, which have all data. Raises ``NotInTime``."""
+        wait_until("the Redis cluster is whole", self._missing, timeout_seconds)
+        self.primary().wait_for_replicas(_NODES - 1, timeout_seconds)
+
+    def wait_for_new_primary(self, old: RedisNode, timeout_seconds: float = 30) -> RedisNode:
+        """Wait until a majority names another node and this one accepts it. Raises ``NotInTime``."""
+
+        def missing() -> str | None:
+            return f"the Sentinels name {old}" if self._named_primary() is old else self._no_working_primary()
+
+        wait_until("another Redis node is the primary", missing, timeout_seconds)
+        return self.primary()
+
+    def _no_working_primary(self, votes: int = _QUORUM) -> str | None:
+        named = self._named_primary(votes)
+        if named is None:
+            return "the Sentinels do not agree on a primary"
+        role = named.role()
+        return None if role == "master" else f"{named} says it is {role}"
+
+    def _named_primary(self, needed: int = _QUORUM) -> RedisNode | None:
+        votes: Counter[int] = Counter()
+        for watcher in self.watchers:
+            address = None if _is_disturbed(watcher) else watcher.ask("get-master-addr-by-name", self.master_name)
+            if address is not None:
+                votes[int(address[1])] += 1
+        for port, count in votes.most_common(1):
+            if count >= needed:
+                return next(node for node in self.nodes if node.port == port)
+        return None
+
+    def _missing(self) -> str | None:
+        for watcher in self.watchers:
+            state = watcher.primary_of(self.master_name)
+            if state is None:
+                return f"{watcher} does not answer"
+            if state["flags"] != "master" or state["num-other-sentinels"] != "2" or state["num-slaves"] != "2":
+                return (
+                    f"{watcher} sees {state['num-other-sentinels']} other Sentinels, {state['num-slaves']} replicas and"
+                    f" a primary that is {state['flags']}"
+                )
+            for replica in watcher.replicas_of(self.master_name):
+                if replica["flags"] != "slave" or replica["master-link-status"] != "ok":
+                    link = replica["master-link-status"]
+                    return f"{watcher} sees a replica that is {replica['flags']} with the link to its primary {link}"
+        return None if self._named_primary() is not None else "the Sentinels do not agree on a primary"
+
+    def _node(self, folder: Path, index: int, port: int) -> RedisNode:
+        name = f"redis-{index}"
+        return RedisNode(
+            folder / name,
+            name=name,
+            port=port,
+            users=self.users,
+            options=[
+                "min-replicas-to-write 1",
+                "min-replicas-max-lag 3",
+                "repl-diskless-sync-delay 0",
+                "repl-ping-replica-period 1",
+                "repl-timeout 5",
+                f"replica-announce-ip {HOST}",
+                f"replica-announce-port {port}",
+            ],
+        )
+
+    def _sentinel(self, folder: Path, index: int, port: int, primary_port: int) -> Sentinel:
+        name = f"sentinel-{index}"
+        own_folder = folder / name
+        group, watches, admin = self.master_name, self.users.sentinel, self._sentinel_admin
+        return Sentinel(
+            own_folder,
+            name=name,
+            port=port,
+            admin=admin,
+            lines=[
+                f"port {port}",
+                f"bind {HOST}",
+                f'dir "{own_folder}"',
+                f"sentinel monitor {group} {HOST} {primary_port} {_QUORUM}",
+                f"sentinel down-after-milliseconds {group} 1000",
+                f"sentinel failover-timeout {group} 3000",
+                f"sentinel parallel-syncs {group} 2",
+                f"sentinel auth-user {group} {watches.username}",
+                f"sentinel auth-pass {group} {watches.password}",
+                f"sentinel sentinel-user {admin.username}",
+                f"sentinel sentinel-pass {admin.password}",
+                "user default off",
+                f"user {admin.username} on >{admin.password} &* +@all",
+                f"user {self.sentinel_client.username} on >{self.sentinel_client.password} {_ASKS_SENTINELS}",
+            ],
+        )
+
+
+def _connect(address: tuple[str, int], user: Credentials) -> redis.Redis:
+    host, port = address
+    return redis.Redis(
+        # Answers as flat lists of text, whatever the driver's default.
+        protocol=2,
+        decode_responses=True,
+        host=host,
+        port=port,
+        username=user.username,
+        password=user.password,
+        socket_timeout=_ANSWER_TIMEOUT_SECONDS,
+        socket_connect_timeout=_ANSWER_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _what_ping_says(address: tuple[str, int], user: Credentials) -> str | None:
+    try:
+        with _connect(address, user) as client:
+            client.ping()
+    except RedisError as refused:
+        return str(refused)
+    return None
+
+
+def _is_disturbed(service: Service) -> bool:
+    return service.process.is_paused or not service.process.is_running
+
+
+def _pairs(fields: Sequence[str]) -> dict[str, str]:
+    return dict(zip(fields[::2], fields[1::2], strict=True))

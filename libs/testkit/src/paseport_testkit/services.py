@@ -1,0 +1,122 @@
+"""The pytest plugin: real services as fixtures. Each starts at its first use and ends with the test run.
+
+What a test does to a service (kill, pause, seal) is undone after the test, before the next one begins.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NoReturn, Protocol, TypeVar
+
+import pytest
+
+from paseport_testkit.harness.mariadb import MariaDb
+from paseport_testkit.harness.programs import MissingPrograms
+from paseport_testkit.harness.redis import RedisCluster, RedisNode
+from paseport_testkit.harness.vault import DevVault, SealableVault
+
+_RUNNING: Final = pytest.StashKey[list["_Restorable"]]()
+_LEFT_OUT: Final = pytest.StashKey[set[str]]()
+
+
+class _Restorable(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def restore(self) -> None: ...
+
+
+_Service = TypeVar("_Service", bound=_Restorable)
+
+
+@pytest.fixture(scope="session")
+def mariadb(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
+    """A MariaDB server. Most tests want ``database_url`` instead."""
+    yield from _running(request, "mariadb", lambda: MariaDb(tmp_path_factory.mktemp("mariadb")))
+
+
+@pytest.fixture(scope="session")
+def redis_node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisNode]:
+    """A single Redis node, as REDIS_URL names one."""
+    yield from _running(request, "redis", lambda: RedisNode(tmp_path_factory.mktemp("redis")))
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """A Redis primary with two replicas and three Sentinels."""
+    yield from _running(request, "redis-cluster", lambda: RedisCluster(tmp_path_factory.mktemp("redis-cluster")))
+
+
+@pytest.fixture(scope="session")
+def vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevVault]:
+    """A Vault in dev mode with the product's keys."""
+    yield from _running(request, "vault", lambda: DevVault(tmp_path_factory.mktemp("vault")))
+
+
+@pytest.fixture(scope="session")
+def sealable_vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealableVault]:
+    """A Vault on disk with the product's keys, unsealed."""
+    yield from _running(request, "vault", lambda: SealableVault(tmp_path_factory.mktemp("sealable-vault")))
+
+
+@pytest.fixture
+def database_url(mariadb: MariaDb) -> Iterator[str]:
+    """The address of an empty database of this test's own, as MARIADB_URL takes it."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield mariadb.create_database(name)
+    mariadb.restore()
+    mariadb.drop_database(name)
+
+
+@pytest.fixture
+def redis_namespace() -> str:
+    """A prefix that no other test uses."""
+    return f"test-{secrets.token_hex(6)}:"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with nothing running."""
+    config.stash[_RUNNING] = []
+    config.stash[_LEFT_OUT] = set()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Undo what the test did to a service; costs nothing where it did nothing."""
+    yield
+    for service in item.config.stash[_RUNNING]:
+        service.restore()
+
+
+def _running(request: pytest.FixtureRequest, name: str, make: Callable[[], _Service]) -> Iterator[_Service]:
+    try:
+        service = make()
+    except MissingPrograms as missing:
+        _leave_out(request.config, f"every test on {name} (missing: {', '.join(missing.names)})", missing)
+    running = request.config.stash[_RUNNING]
+    try:
+        service.start()
+        running.append(service)
+        yield service
+    finally:
+        if service in running:
+            running.remove(service)
+        service.stop()
+
+
+def _leave_out(config: pytest.Config, what: str, missing: MissingPrograms) -> NoReturn:
+    """Skip where the caller allowed it, and write down what did not run; fail otherwise (tools/lib.sh has the rule)."""
+    if os.environ.get("ALLOW_MISSING_SERVICES") != "1":
+        raise missing
+    if os.environ.get("CI") == "true":
+        raise pytest.UsageError("ALLOW_MISSING_SERVICES is refused in CI: a test that was left out proves nothing")
+    log = os.environ.get("SKIPPED_LOG")
+    if log and what not in config.stash[_LEFT_OUT]:
+        config.stash[_LEFT_OUT].add(what)
+        with Path(log).open("a", encoding="utf-8") as lines:
+            lines.write(f"{what}\n")
+    pytest.skip(what)
