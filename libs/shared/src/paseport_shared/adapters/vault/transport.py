@@ -1,0 +1,166 @@
+"""The way to Vault: one address, a few threads and connections, every request within its deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from paseport_shared.adapters.vault.answers import VaultFailed, check_status
+from paseport_shared.domain.models.secret import Secret
+from paseport_shared.threads.worker_pool import WorkerPool
+
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+"""A key with a thousand versions has about 200 KiB."""
+_CHUNK_BYTES: Final = 16 * 1024
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class VaultAddress:
+    """Where Vault is. ``ca_bundle`` is a PEM file that takes the place of the built-in authorities."""
+
+    url: str
+    namespace: str | None = None
+    ca_bundle: Path | None = None
+
+
+class Wire:
+    """One request's way to Vault, and what hvac's API classes take for their adapter.
+
+    hvac writes paths and bodies. Its own adapters count a timeout for each read anew, read without bound, take settings
+    from the environment and put Vault's words into exceptions.
+    """
+
+    def __init__(
+        self, session: requests.Session, address: VaultAddress, token: Secret[str] | None, deadline: float
+    ) -> None:
+        self._session = session
+        self._address = address
+        self._token = token
+        self._deadline = deadline
+
+    def get(self, url: str, **options: Any) -> bytes:
+        """Send a GET."""
+        return self._send("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> bytes:
+        """Send a POST."""
+        return self._send("POST", url, **options)
+
+    def login(self, url: str, *, use_token: bool, **options: Any) -> bytes:
+        """Send a request that answers with a token. The token is for the caller to keep, whatever ``use_token`` is."""
+        return self._send("POST", url, **options)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        json: Any = None,
+        params: Any = None,
+        wrap_ttl: None = None,
+        raise_exception: bool = True,
+    ) -> bytes:
+        """Return the body of an answer that arrived whole. Raises ``VaultRefused`` and ``VaultFailed``.
+
+        Without ``raise_exception`` every status is an answer.
+        """
+        request = f"{method} {url}"
+        # Vault itself asks for X-Vault-Request, where it is set up to, against requests that others are tricked into.
+        headers = {"X-Vault-Request": "true"}
+        if self._token is not None:
+            headers["X-Vault-Token"] = self._token.reveal()
+        if self._address.namespace is not None:
+            headers["X-Vault-Namespace"] = self._address.namespace
+        try:
+            with self._session.request(
+                method,
+                self._address.url.rstrip("/") + url,
+                json=json,
+                params=params,
+                headers=headers,
+                # requests hands urllib3's own form on: the only one that bounds connecting and waiting together.
+                timeout=urllib3.Timeout(total=max(0.001, self._remaining())),  # type: ignore[arg-type]
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = self._read(response, request)
+                status = response.status_code
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise VaultFailed(f"no answer from Vault to {request}: {type(error).__name__}") from error
+        if raise_exception:
+            check_status(status, body, request)
+        return body
+
+    def _read(self, response: requests.Response, request: str) -> bytes:
+        body = bytearray()
+        while chunk := response.raw.read1(_CHUNK_BYTES):
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise VaultFailed(f"the answer to {request} is too large")
+            if self._remaining() <= 0:
+                raise VaultFailed(f"the answer to {request} drips")
+        return bytes(body)
+
+    def _remaining(self) -> float:
+        return self._deadline - time.monotonic()
+
+
+class VaultTransport:
+    """Sends requests on ``workers`` threads; ``queue`` callers may wait for one. Belongs to one event loop."""
+
+    def __init__(self, address: VaultAddress, *, workers: int, queue: int) -> None:
+        if address.ca_bundle is not None and not address.ca_bundle.is_file():
+            raise ValueError(f"there is no CA bundle at {address.ca_bundle}")
+        self.pool = WorkerPool(workers, queue, "vault")
+        self._address = address
+        self._session = _open_session(address, connections=workers)
+
+    async def send(
+        self,
+        request: Callable[[Wire], bytes],
+        answer: type[_Answer],
+        *,
+        token: Secret[str] | None,
+        seconds: float,
+    ) -> _Answer:
+        """Return what Vault answers to ``request`` within so many seconds.
+
+        Raises ``VaultRefused``, ``VaultFailed``, ``Overloaded``, and ``Unavailable`` once this is closed. A caller who
+        goes away earlier leaves a thread behind that ends at the same deadline.
+        """
+        wire = Wire(self._session, self._address, token, time.monotonic() + seconds)
+        body = await self.pool.run(partial(request, wire))
+        try:
+            return msgspec.json.decode(body, type=answer)
+        except (ValueError, RecursionError) as error:
+            raise VaultFailed(f"Vault's answer is not readable as {answer.__name__}") from error
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self.pool.close()
+        self._session.close()
+
+
+def _open_session(address: VaultAddress, *, connections: int) -> requests.Session:
+    session = requests.Session()
+    # No proxy, no netrc, no CA bundle from the environment: the token goes to Vault and nowhere else.
+    session.trust_env = False
+    session.verify = True if address.ca_bundle is None else str(address.ca_bundle)
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    # A small answer that unpacks to a large one would pass the bound on its size.
+    session.headers["Accept-Encoding"] = "identity"
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0))
+    return session
