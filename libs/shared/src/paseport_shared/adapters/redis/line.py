@@ -1,0 +1,162 @@
+"""Many callers on one connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from redis.exceptions import ResponseError
+
+from paseport_shared.adapters.redis.faults import code_of, is_elsewhere
+from paseport_shared.adapters.redis.primary import Primary
+from paseport_shared.adapters.redis.script import Command, Reply
+from paseport_shared.adapters.redis.settings import RedisSettings
+from paseport_shared.adapters.redis.wire import Wire, pack
+from paseport_shared.domain.errors import Unavailable
+
+# A batch is answered as a whole, so its size bounds how long the quickest command waits for the slowest.
+_MOST_AT_ONCE: Final = 128
+_PAUSE_SECONDS: Final = 0.02
+"""Between two attempts to connect: a crowd must not keep asking the Sentinels in a tight circle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What commands answered, refusals as ``ResponseError``, and why no replica vouches for them, or None."""
+
+    replies: list[Reply]
+    lacking: str | None
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    packed: bytes
+    count: int
+    outcome: asyncio.Future[Outcome]
+
+
+class Line:
+    """Carries the commands of all callers who are there when the wire is free, in one go; meanwhile others gather.
+
+    So the round trips, and with ``confirmed`` the waiting for a replica, are shared by as many as there are. A job's
+    commands stay together and in order. Jobs that were sent when the wire fails are lost, with their answers unknown;
+    jobs that were not sent yet go over the next wire. No job is sent twice.
+    """
+
+    def __init__(self, primary: Primary, settings: RedisSettings, *, confirmed: bool) -> None:
+        self._primary = primary
+        self._settings = settings
+        # The barrier comes last: whatever was written before it, by whom and when ever, is on a replica that has it.
+        # A script that wrote nothing, like the second removal of one thing, can so vouch for what was there before.
+        closing: Sequence[Command] = (
+            ("SET", settings.barrier_key, 1, "PX", 60_000),
+            ("WAIT", settings.wait_replicas, settings.wait_milliseconds),
+        )
+        self._closing = pack(closing) if confirmed else b""
+        self._closing_count = len(closing) if confirmed else 0
+        self._jobs: deque[_Job] = deque()
+        self._arrived = asyncio.Event()
+        self._wire: Wire | None = None
+        self._worker: asyncio.Task[None] | None = None
+
+    async def send(self, commands: Sequence[Command]) -> Outcome:
+        """Return what became of one caller's commands. Raises ``Unavailable`` without an answer; they may have run."""
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work(), name="redis line")
+        job = _Job(pack(commands), len(commands), asyncio.get_running_loop().create_future())
+        self._jobs.append(job)
+        self._arrived.set()
+        return await job.outcome
+
+    async def aclose(self) -> None:
+        """End it; whoever still waits gets ``Unavailable``."""
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+        self._fail_waiting("the connection to Redis was closed")
+        await self._drop()
+
+    async def _work(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._jobs:
+                try:
+                    wire = await self._ready_wire()
+                except Unavailable as problem:
+                    # Nothing was sent: all who wait are told at once, and who comes later tries again.
+                    self._fail_waiting(problem.reason)
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                    break
+                if batch := self._take():
+                    await self._serve(batch, wire)
+
+    def _take(self) -> list[_Job]:
+        # Who gave up waiting was not served yet, and is not served any more.
+        batch: list[_Job] = []
+        while self._jobs and len(batch) < _MOST_AT_ONCE:
+            job = self._jobs.popleft()
+            if not job.outcome.done():
+                batch.append(job)
+        return batch
+
+    async def _serve(self, batch: Sequence[_Job], wire: Wire) -> None:
+        packed = b"".join([job.packed for job in batch]) + self._closing
+        count = sum(job.count for job in batch) + self._closing_count
+        try:
+            replies = await wire.exchange(packed, count, self._settings.deadline_seconds)
+        except Unavailable as problem:
+            self._primary.forget(wire.generation)
+            await self._drop()
+            _fail(batch, problem.reason)
+            return
+        except BaseException:
+            _fail(batch, "the connection to Redis was closed")
+            raise
+        if any(isinstance(reply, ResponseError) and is_elsewhere(reply) for reply in replies):
+            self._primary.forget(wire.generation)
+            await self._drop()
+        lacking = self._lacking(replies)
+        if lacking is not None:
+            self._primary.suspect()
+        begin = 0
+        for job in batch:
+            if not job.outcome.done():
+                job.outcome.set_result(Outcome(replies[begin : begin + job.count], lacking))
+            begin += job.count
+
+    def _lacking(self, replies: Sequence[Reply]) -> str | None:
+        """Return why no replica vouches for the batch, or None where one does or none is asked."""
+        if not self._closing:
+            return None
+        for reply in replies[-self._closing_count :]:
+            if isinstance(reply, ResponseError):
+                return f"Redis answered {code_of(reply)} where a replica should have confirmed"
+        confirmed, wanted = replies[-1], self._settings.wait_replicas
+        # Too few is a number, not an error.
+        return None if confirmed >= wanted else f"{confirmed} of {wanted} replicas confirmed the write"
+
+    async def _ready_wire(self) -> Wire:
+        if self._wire is not None and not await self._primary.is_current(self._wire):
+            await self._drop()
+        if self._wire is None:
+            self._wire = await self._primary.connect()
+        return self._wire
+
+    async def _drop(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.close()
+
+    def _fail_waiting(self, reason: str) -> None:
+        _fail(self._jobs, reason)
+        self._jobs.clear()
+
+
+def _fail(jobs: Iterable[_Job], reason: str) -> None:
+    for job in jobs:
+        if not job.outcome.done():
+            job.outcome.set_exception(Unavailable(reason))
