@@ -14,17 +14,20 @@ FRONTEND_READY := frontend/node_modules/.setup-done
 E2E_READY := e2e/node_modules/.setup-done
 SPA_BUILT := frontend/build/.build-done
 
-.PHONY: help setup run test lint types contracts test-unit test-http test-frontend e2e fmt openapi bench lock clean
+.PHONY: help setup services run test lint types contracts test-unit test-http test-frontend e2e fmt openapi bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(PYTHON_READY) $(FRONTEND_READY) $(E2E_READY) $(SPA_BUILT) ## Install everything and build the app; repeats only what changed
 
+services: ## Get the servers that tests start: MariaDB, Redis, nginx, Vault, toxiproxy
+	@tools/services.sh
+
 run: $(PYTHON_READY) $(SPA_BUILT) ## Serve Paseport in one process on http://localhost:8080
 	@$(BIN)/paseport run
 
-test: setup ## Run every check and test below, then print a summary
+test: setup services ## Run every check and test below, then print a summary
 	@MAKE="$(MAKE)" tools/run-tests.sh lint types contracts test-unit test-http test-frontend e2e
 
 lint: $(PYTHON_READY) ## Style, formatting, lock files, OpenAPI documents, the table of abuse cases
@@ -40,10 +43,10 @@ types: $(PYTHON_READY) ## mypy in strict mode
 contracts: $(PYTHON_READY) ## Which package may import which (.importlinter)
 	$(BIN)/lint-imports --no-logo
 
-test-unit: $(PYTHON_READY) ## Domain, port contracts, adapters, use cases
+test-unit: $(PYTHON_READY) services ## Domain, port contracts, adapters, use cases
 	$(BIN)/pytest libs services --ignore-glob='*/tests/http'
 
-test-http: $(PYTHON_READY) $(SPA_BUILT) ## The services over HTTP
+test-http: $(PYTHON_READY) $(SPA_BUILT) services ## The services over HTTP
 	$(BIN)/pytest services/*/tests/http
 
 test-frontend: $(FRONTEND_READY) ## Type check and unit tests of the app
