@@ -3,7 +3,7 @@
 
 The pages state their policy themselves, with the hashes of the scripts that the build put into them. The embedded mode
 sends it as a header, and so does the edge: both ask ``paseport_standalone.app_build``, so that they cannot differ.
-That module needs nothing but Python itself: where nothing is installed, ``PYTHONPATH=services/standalone/src`` is enough.
+That module needs nothing but Python: where nothing is installed, ``PYTHONPATH=services/standalone/src`` is enough.
 
 Usage: ``app_policies.py BUILD_FOLDER > app-policies.conf``
 """
