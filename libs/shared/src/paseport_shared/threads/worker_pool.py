@@ -73,6 +73,8 @@ class WorkerPool:
         self._closed = True
         self._executor.shutdown(wait=False)
 
-    def _free(self, _: asyncio.Future[_Result]) -> None:
+    def _free(self, running: asyncio.Future[_Result]) -> None:
+        if not running.cancelled():
+            running.exception()  # its caller may have gone: then nobody else would look at it, and asyncio complains
         self._in_use -= 1
         self._slots.release()

@@ -100,7 +100,7 @@ class VaultAccess:
         come in numbers.
         """
         try:
-            # Half the time for each of two questions: a readiness check waits two seconds.
+            # Two questions, three quarters of the deadline together: a readiness check waits two seconds.
             await self._in_time(look_up_self, LookupAnswer, seconds=self._seconds / 2, attempts=1)
         except VaultRefused as error:
             raise Unavailable(str(error)) from error
@@ -167,7 +167,7 @@ class VaultAccess:
             return body
 
         try:
-            health = await self._transport.send(read_health, _Health, token=None, seconds=self._seconds * 0.4)
+            health = await self._transport.send(read_health, _Health, token=None, seconds=self._seconds / 4)
         except (VaultFailed, Unavailable):
             return None
         if not health.initialized:
