@@ -13,9 +13,11 @@ from typing import Final, NoReturn, Protocol, TypeVar
 
 import pytest
 
+from paseport_testkit.harness.certificates import Certificates
 from paseport_testkit.harness.mariadb import MariaDb
 from paseport_testkit.harness.programs import MissingPrograms
 from paseport_testkit.harness.redis import RedisCluster, RedisNode
+from paseport_testkit.harness.toxiproxy import Toxiproxy
 from paseport_testkit.harness.vault import DevVault, SealableVault
 
 _RUNNING: Final = pytest.StashKey[list["_Restorable"]]()
@@ -61,6 +63,18 @@ def vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def sealable_vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealableVault]:
     """A Vault on disk with the product's keys, unsealed."""
     yield from _running(request, "vault", lambda: SealableVault(tmp_path_factory.mktemp("sealable-vault")))
+
+
+@pytest.fixture(scope="session")
+def toxiproxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toxiproxy]:
+    """A proxy for bad links. Links are a test's own: they are gone after it."""
+    yield from _running(request, "toxiproxy", lambda: Toxiproxy(tmp_path_factory.mktemp("toxiproxy")))
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A certificate authority and its certificate for localhost."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,6 +20,7 @@ from redis.retry import Retry
 from paseport_testkit.harness.ports import HOST, free_port, free_ports
 from paseport_testkit.harness.process import ServerProcess
 from paseport_testkit.harness.programs import find_program
+from paseport_testkit.harness.repository import REDIS_FOLDER, rendered
 from paseport_testkit.harness.service import Service
 from paseport_testkit.harness.waiting import wait_until
 
@@ -26,21 +28,6 @@ _ANSWER_TIMEOUT_SECONDS: Final = 1.0
 _NODES: Final = 3
 _SENTINELS: Final = 3
 _QUORUM: Final = 2
-
-# The rights of each user, as docker/ gives them. The product's user may do nothing to the server itself; it reads ROLE
-# and INFO because a connection may still lead to a node that is no longer the primary.
-_PRODUCT: Final = "~* &* +@all -@admin -@dangerous +role +info"
-_REPLICA: Final = "+psync +replconf +ping"
-# From https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/ ("ACL authentication").
-_SENTINEL: Final = (
-    "allchannels +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info"
-    " +client|setname +client|kill +script|kill"
-)
-_ASKS_SENTINELS: Final = (
-    "&* -@all +auth +hello +ping +role +info +command +client|getname +client|id +client|setname +subscribe "
-    " +unsubscribe +psubscribe +punsubscribe +sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters"
-    " +sentinel|myid +sentinel|replicas +sentinel|slaves +sentinel|sentinels"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +37,48 @@ class Credentials:
     username: str
     password: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
 
+    @property
+    def password_hash(self) -> str:
+        """The password as ACL rules take it."""
+        return sha256(self.password.encode()).hexdigest()
 
-@dataclass(frozen=True, slots=True)
+
 class RedisUsers:
-    """The users of every node. ``admin`` may do anything and is the harness' own; ``product`` is Paseport's."""
+    """The users of every node, with the rights that docker/redis/users.acl.template gives them."""
 
-    admin: Credentials = field(default_factory=lambda: Credentials("harness"))
-    product: Credentials = field(default_factory=lambda: Credentials("paseport"))
-    replica: Credentials = field(default_factory=lambda: Credentials("replica"))
-    sentinel: Credentials = field(default_factory=lambda: Credentials("sentinel"))
+    def __init__(self) -> None:
+        self.operator = Credentials("operator")
+        self.replica = Credentials("replica")
+        self.sentinel = Credentials("sentinel")
+        self.issuer = Credentials("issuer")
+        self.api = Credentials("api")
+
+    def access_list(self) -> str:
+        """Return the ACL file."""
+        users = (self.operator, self.replica, self.sentinel, self.issuer, self.api)
+        hashes = {f"REDIS_{user.username.upper()}_HASH": user.password_hash for user in users}
+        return rendered(REDIS_FOLDER / "users.acl.template", hashes)
+
+
+class SentinelUsers:
+    """The users of every Sentinel: those who ask, the other Sentinels, and who may do anything."""
+
+    def __init__(self) -> None:
+        self.operator = Credentials("operator")
+        self.peer = Credentials("peer")
+        self.client = Credentials("client")
+
+    def lines(self, group: str, nodes: RedisUsers) -> list[str]:
+        """Return the part of the configuration that has credentials."""
+        values = {
+            "REDIS_MASTER_NAME": group,
+            "REDIS_SENTINEL_PASSWORD": nodes.sentinel.password,
+            "REDIS_PEER_PASSWORD": self.peer.password,
+            "REDIS_OPERATOR_HASH": self.operator.password_hash,
+            "REDIS_PEER_HASH": self.peer.password_hash,
+            "REDIS_CLIENT_HASH": self.client.password_hash,
+        }
+        return rendered(REDIS_FOLDER / "sentinel-credentials.template", values).splitlines()
 
 
 class RedisNode(Service):
@@ -82,6 +102,7 @@ class RedisNode(Service):
         self.users = users or RedisUsers()
         self._folder = folder
         self._configuration = folder / f"{name}.conf"
+        self._access_list = folder / "users.acl"
         self._options = options
         folder.mkdir(parents=True, exist_ok=True)
         command = [find_program("redis-server"), self._configuration]
@@ -92,18 +113,22 @@ class RedisNode(Service):
 
     @property
     def username(self) -> str:
-        """The product's user."""
-        return self.users.product.username
+        """The issuer's user."""
+        return self.users.issuer.username
 
     @property
     def password(self) -> str:
-        """The password of the product's user."""
-        return self.users.product.password
+        """The password of the issuer's user."""
+        return self.users.issuer.password
 
     @property
     def url(self) -> str:
-        """Return the address as REDIS_URL takes it."""
-        return f"redis://{self.username}:{self.password}@{self.host}:{self.port}/0"
+        """The address for the issuer, as REDIS_URL takes it."""
+        return self.url_for(self.users.issuer)
+
+    def url_for(self, user: Credentials) -> str:
+        """Return the address for a user, as REDIS_URL takes it."""
+        return f"redis://{user.username}:{user.password}@{self.host}:{self.port}/0"
 
     @property
     def address(self) -> tuple[str, int]:
@@ -113,14 +138,14 @@ class RedisNode(Service):
     @contextmanager
     def admin(self) -> Iterator[redis.Redis]:
         """Connect as a user who may do anything. Commands are tried once and wait for one second."""
-        with _connect(self.address, self.users.admin) as client:
+        with _connect(self.address, self.users.operator) as client:
             yield client
 
     def start(self, replica_of: RedisNode | None = None) -> None:
         """Start with the data there is; ``replica_of`` overrules the role that the configuration names."""
         if not self._configuration.exists():
-            self._configuration.touch(mode=0o600)
-            self._configuration.write_text("\n".join([*self._lines(), ""]))
+            _write_private(self._access_list, self.users.access_list())
+            _write_private(self._configuration, "\n".join([*self._lines(), ""]))
         if replica_of is not None:
             self._follow(replica_of)
         super().start()
@@ -168,18 +193,14 @@ class RedisNode(Service):
             "appendonly yes",
             "appendfsync everysec",
             'save ""',
-            "user default off",
-            f"user {users.admin.username} on >{users.admin.password} ~* &* +@all",
-            f"user {users.product.username} on >{users.product.password} {_PRODUCT}",
-            f"user {users.replica.username} on >{users.replica.password} {_REPLICA}",
-            f"user {users.sentinel.username} on >{users.sentinel.password} {_SENTINEL}",
+            f'aclfile "{self._access_list}"',
             f"masteruser {users.replica.username}",
             f"masterauth {users.replica.password}",
             *self._options,
         ]
 
     def _missing(self) -> str | None:
-        return _what_ping_says(self.address, self.users.admin)
+        return _what_ping_says(self.address, self.users.operator)
 
 
 class Sentinel(Service):
@@ -212,8 +233,7 @@ class Sentinel(Service):
     def start(self) -> None:
         """Start with what it knows; it wrote that into its own configuration."""
         if not self._configuration.exists():
-            self._configuration.touch(mode=0o600)
-            self._configuration.write_text("\n".join([*self._lines, ""]))
+            _write_private(self._configuration, "\n".join([*self._lines, ""]))
         super().start()
 
     def ask(self, *command: str) -> Any:
@@ -246,8 +266,7 @@ class RedisCluster:
     def __init__(self, folder: Path, *, master_name: str = "paseport") -> None:
         self.master_name = master_name
         self.users = RedisUsers()
-        self.sentinel_client = Credentials("paseport")
-        self._sentinel_admin = Credentials("harness")
+        self.sentinel_users = SentinelUsers()
         ports = free_ports(_NODES + _SENTINELS)
         self.nodes = [self._node(folder, index, ports[index]) for index in range(_NODES)]
         self.watchers = [self._sentinel(folder, index, ports[_NODES + index], ports[0]) for index in range(_SENTINELS)]
@@ -267,14 +286,19 @@ class RedisCluster:
         return [watcher.address for watcher in self.watchers]
 
     @property
+    def sentinel_client(self) -> Credentials:
+        """Whom the product asks the Sentinels as."""
+        return self.sentinel_users.client
+
+    @property
     def username(self) -> str:
-        """The product's user on the nodes."""
-        return self.users.product.username
+        """The issuer's user on the nodes; ``users.api`` is the api's."""
+        return self.users.issuer.username
 
     @property
     def password(self) -> str:
-        """The password of the product's user on the nodes."""
-        return self.users.product.password
+        """The password of the issuer's user on the nodes."""
+        return self.users.issuer.password
 
     def start(self) -> None:
         """Start everything, node 0 as the primary, and wait until the cluster is whole."""
@@ -410,12 +434,12 @@ class RedisCluster:
     def _sentinel(self, folder: Path, index: int, port: int, primary_port: int) -> Sentinel:
         name = f"sentinel-{index}"
         own_folder = folder / name
-        group, watches, admin = self.master_name, self.users.sentinel, self._sentinel_admin
+        group = self.master_name
         return Sentinel(
             own_folder,
             name=name,
             port=port,
-            admin=admin,
+            admin=self.sentinel_users.operator,
             lines=[
                 f"port {port}",
                 f"bind {HOST}",
@@ -424,13 +448,7 @@ class RedisCluster:
                 f"sentinel down-after-milliseconds {group} 1000",
                 f"sentinel failover-timeout {group} 3000",
                 f"sentinel parallel-syncs {group} 2",
-                f"sentinel auth-user {group} {watches.username}",
-                f"sentinel auth-pass {group} {watches.password}",
-                f"sentinel sentinel-user {admin.username}",
-                f"sentinel sentinel-pass {admin.password}",
-                "user default off",
-                f"user {admin.username} on >{admin.password} &* +@all",
-                f"user {self.sentinel_client.username} on >{self.sentinel_client.password} {_ASKS_SENTINELS}",
+                *self.sentinel_users.lines(group, self.users),
             ],
         )
 
@@ -466,3 +484,8 @@ def _is_disturbed(service: Service) -> bool:
 
 def _pairs(fields: Sequence[str]) -> dict[str, str]:
     return dict(zip(fields[::2], fields[1::2], strict=True))
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)

@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import requests
 from paseport_testkit.harness.ports import HOST, free_port, free_ports
 from paseport_testkit.harness.process import ServerProcess
 from paseport_testkit.harness.programs import VAULT, find_program
+from paseport_testkit.harness.repository import VAULT_FOLDER
 from paseport_testkit.harness.service import Service
 from paseport_testkit.harness.waiting import wait_until
 
@@ -22,6 +22,7 @@ MOUNT_PATH: Final = "transit"
 ACCESS_KEY: Final = "paseport-access"
 _KEYS: Final = {ACCESS_KEY: "ed25519", "paseport-id": "rsa-2048", "paseport-data": "aes256-gcm96"}
 _POLICY: Final = "paseport-issuer"
+_POLICY_FILE: Final = VAULT_FOLDER / "issuer-policy.hcl"
 _ROLE: Final = "paseport-issuer"
 _TIMEOUT_SECONDS: Final = 10.0
 _IN_SERVICE: Final = 200
@@ -80,7 +81,12 @@ class Vault(Service):
         self.call(
             "POST",
             f"auth/approle/role/{role}",
-            {"token_policies": [_POLICY], "token_ttl": ttl, "token_max_ttl": max_ttl},
+            {
+                "token_policies": [_POLICY],
+                "token_no_default_policy": True,
+                "token_ttl": ttl,
+                "token_max_ttl": max_ttl,
+            },
         )
         role_id = self.call("GET", f"auth/approle/role/{role}/role-id")["data"]["role_id"]
         secret_id = self.call("POST", f"auth/approle/role/{role}/secret-id")["data"]["secret_id"]
@@ -88,7 +94,7 @@ class Vault(Service):
 
     def token(self, ttl: str = "1h", *, renewable: bool = True, policies: Sequence[str] = (_POLICY,)) -> str:
         """Return a new token, by default one with the issuer's rights; ``policies=()`` gives one without any."""
-        wanted = {"ttl": ttl, "renewable": renewable, "policies": list(policies), "no_default_policy": not policies}
+        wanted = {"ttl": ttl, "renewable": renewable, "policies": list(policies), "no_default_policy": True}
         token: str = self.call("POST", "auth/token/create-orphan", wanted)["auth"]["client_token"]
         return token
 
@@ -119,11 +125,11 @@ class Vault(Service):
         return name
 
     def _equip(self) -> None:
-        """Mount and write what operators set up (docker/vault does the same)."""
+        """Do what docker/vault/setup.sh does for operators."""
         self.call("POST", f"sys/mounts/{MOUNT_PATH}", {"type": "transit"})
         for name, kind in _KEYS.items():
             self.create_key(name, kind)
-        self.call("PUT", f"sys/policies/acl/{_POLICY}", {"policy": issuer_policy()})
+        self.call("PUT", f"sys/policies/acl/{_POLICY}", {"policy": _POLICY_FILE.read_text(encoding="utf-8")})
         self.call("POST", "sys/auth/approle", {"type": "approle"})
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> requests.Response:
@@ -230,11 +236,6 @@ class SealableVault(Vault):
 
     def _missing(self) -> str | None:
         return _unless_answered(self, (_IN_SERVICE, _NOT_INITIALISED, _SEALED))
-
-
-def issuer_policy() -> str:
-    """Return what the issuer may do in Vault; docker/vault/issuer-policy.hcl says the same."""
-    return resources.files("paseport_testkit.harness").joinpath("issuer-policy.hcl").read_text(encoding="utf-8")
 
 
 def _unless_answered(vault: Vault, statuses: Sequence[int]) -> str | None:
