@@ -20,6 +20,7 @@ from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.http.app import ServiceApp
 from paseport_shared.http.metrics import ServiceMetrics
 from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
+from paseport_shared.use_cases.find_subject import FindSubject
 
 ORIGIN = "https://auth.example.com"
 BROWSER = {"X-CSRF": "1", "Origin": ORIGIN}
@@ -109,9 +110,11 @@ class Callers:
             self.outage,
         )
         revocations = RevocationList(ManualClock())
-        revocations.replace(FeedSnapshot(FeedPosition(1, 0), ()))
+        revocations.merge(FeedSnapshot(FeedPosition(1, 0), ()))
         self.directory = MemoryRoleDirectory(MemoryOutage())
-        self.authenticate = AuthenticateBearer(self.tokens, revocations, self.directory, NobodyElse())
+        self.authenticate = AuthenticateBearer(
+            self.tokens, revocations, FindSubject(self.directory, NobodyElse(), ManualClock())
+        )
 
     async def alice_holds(self, *roles: str) -> None:
         """Put Alice's roles of today into the directory."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from contracts.revocation_feed import RevocationFeedContract
+from contracts.revocation_feed import LoseEverything, RevocationFeedContract
 from contracts.support import NOW, Unreachable, rehearsed
 from litestar import Litestar, Response, get
 from litestar.params import FromQuery
@@ -73,6 +73,13 @@ class TestIssuerRevocationFeed(RevocationFeedContract):
     @pytest.fixture
     def publisher(self, outage: MemoryOutage, increments_kept: int) -> MemoryRevocationFeed:
         return MemoryRevocationFeed(7, outage, increments_kept=increments_kept)
+
+    @pytest.fixture
+    def lose_everything(self, publisher: MemoryRevocationFeed) -> LoseEverything:
+        async def lose() -> None:
+            publisher.lose_everything()
+
+        return lose
 
     @pytest.fixture
     async def feed(self, publisher: MemoryRevocationFeed) -> AsyncIterator[IssuerRevocationFeed]:

@@ -1,5 +1,5 @@
 import pytest
-from contracts.revocation_feed import RevocationFeedContract, a_revocation
+from contracts.revocation_feed import LoseEverything, RevocationFeedContract, a_revocation
 from contracts.support import NOW, SECOND, Unreachable, rehearsed
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
@@ -22,30 +22,19 @@ class TestMemoryRevocationFeed(RevocationFeedContract):
         return MemoryRevocationFeed(EPOCH, outage, increments_kept=increments_kept)
 
     @pytest.fixture
+    def lose_everything(self, feed: MemoryRevocationFeed) -> LoseEverything:
+        async def lose() -> None:
+            feed.lose_everything()
+
+        return lose
+
+    @pytest.fixture
     def publisher(self, feed: MemoryRevocationFeed) -> MemoryRevocationFeed:
         return feed
 
     @pytest.fixture
     def unreachable(self, outage: MemoryOutage) -> Unreachable:
         return rehearsed(outage)
-
-    async def test_a_new_process_is_filled_from_the_record(self, feed: MemoryRevocationFeed) -> None:
-        on_record = [a_revocation() for _ in range(3)]
-
-        feed.load(on_record)
-        feed.load(on_record)
-
-        assert (await feed.snapshot(NOW)).revocations == tuple(on_record)
-
-    async def test_a_verifier_that_was_there_before_the_record_was_read_gets_it_as_increments(
-        self, feed: MemoryRevocationFeed
-    ) -> None:
-        begin = (await feed.snapshot(NOW)).position
-        on_record = [a_revocation() for _ in range(3)]
-
-        feed.load(on_record)
-
-        assert [change.revocation for change in await feed.changes_since(begin, 0)] == on_record
 
     async def test_positions_carry_the_epoch_of_this_start(self, feed: MemoryRevocationFeed) -> None:
         assert await feed.publish(a_revocation()) == FeedPosition(EPOCH, 1)

@@ -1,6 +1,7 @@
 """What every revocation feed promises, seen from both ends."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -9,6 +10,8 @@ from contracts.support import CROWD, NOW, SECOND, Unreachable, at_once, new_id
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, Revocation, RevocationKind
 from paseport_shared.domain.ports.revocation_feed import FeedGap, RevocationFeed, RevocationPublisher
+
+LoseEverything = Callable[[], Awaitable[None]]
 
 LONG = 30.0
 """Seconds that no test waits: whoever waits so long is woken."""
@@ -32,9 +35,16 @@ def subjects(changes: tuple[FeedChange, ...]) -> list[str]:
 
 
 class RevocationFeedContract:
-    """The adapter's file supplies the fixtures ``publisher`` and ``feed`` (two ends of one), ``unreachable`` and
-    ``increments_kept``: of how many increments the feed under test promises to know the last ones.
+    """The adapter's file supplies the fixtures ``publisher`` and ``feed`` (two ends of one, new), ``unreachable``,
+    ``lose_everything``, after which the feed is as empty as a new primary without data, and ``increments_kept``: of how
+    many increments the feed under test promises to know the last ones.
     """
+
+    @pytest.fixture(autouse=True)
+    async def filled(self, publisher: RevocationPublisher) -> None:
+        """An issuer has started: the new feed was empty and is complete now."""
+        assert await publisher.is_complete() is False
+        assert await publisher.mark_complete(await publisher.epoch()) is True
 
     async def start(self, feed: RevocationFeed) -> FeedPosition:
         """Where a reader stands who begins now."""
@@ -227,6 +237,60 @@ class RevocationFeedContract:
         assert len(await feed.changes_since(first, 0)) == increments_kept
         assert len((await feed.snapshot(NOW)).revocations) > increments_kept
 
+    # --- a feed that lost something -------------------------------------------------------------------------------
+
+    async def test_a_feed_that_lost_everything_begins_a_new_epoch_and_gives_no_snapshot_until_it_was_filled(
+        self, publisher: RevocationPublisher, feed: RevocationFeed, lose_everything: LoseEverything
+    ) -> None:
+        """FT-04, DT-04: what it does not name may be revoked all the same."""
+        revocation = a_revocation()
+        before = await publisher.publish(revocation)
+        await lose_everything()
+
+        epoch = await publisher.epoch()
+        assert epoch > before.epoch
+        assert await publisher.is_complete() is False
+        with pytest.raises(Unavailable):
+            await feed.snapshot(NOW)
+
+        await publisher.publish(revocation)
+        assert await publisher.mark_complete(epoch) is True
+
+        assert await publisher.is_complete() is True
+        assert (await feed.snapshot(NOW)).revocations == (revocation,)
+
+    async def test_a_verifier_that_read_the_feed_before_it_lost_everything_is_told_of_a_gap(
+        self, publisher: RevocationPublisher, feed: RevocationFeed, lose_everything: LoseEverything
+    ) -> None:
+        """FT-04: also where the new numbers look like the old ones. Over HTTP the gap is answered with a snapshot,
+        which is not to be had yet."""
+        before = await publisher.publish(a_revocation())
+        await lose_everything()
+        await publisher.publish(a_revocation())
+
+        with pytest.raises((FeedGap, Unavailable)):
+            await feed.changes_since(before, 0)
+
+    async def test_an_issuer_that_filled_an_earlier_epoch_does_not_complete_the_current_one(
+        self, publisher: RevocationPublisher, feed: RevocationFeed, lose_everything: LoseEverything
+    ) -> None:
+        """The primary changed while an issuer was publishing: part of it may have gone to the old one."""
+        earlier = await publisher.epoch()
+        await lose_everything()
+        await publisher.publish(a_revocation())
+
+        assert await publisher.mark_complete(earlier) is False
+
+        assert await publisher.is_complete() is False
+        with pytest.raises(Unavailable):
+            await feed.snapshot(NOW)
+
+    async def test_an_epoch_lasts_while_nothing_is_lost(self, publisher: RevocationPublisher) -> None:
+        first = await publisher.epoch()
+        position = await publisher.publish(a_revocation())
+
+        assert await publisher.epoch() == first == position.epoch
+
     # --- outage ---------------------------------------------------------------------------------------------------
 
     async def test_an_unreachable_feed_answers_unavailable_and_never_a_heartbeat(
@@ -238,6 +302,9 @@ class RevocationFeedContract:
         async with unreachable:
             for call in (
                 lambda: publisher.publish(revocation),
+                publisher.epoch,
+                publisher.is_complete,
+                lambda: publisher.mark_complete(begin.epoch),
                 lambda: feed.snapshot(NOW),
                 lambda: feed.changes_since(begin, 0),
                 lambda: feed.changes_since(begin, 0.01),

@@ -18,6 +18,7 @@ from paseport_shared.domain.models.revocation import (
 )
 from paseport_shared.domain.revocation_list import STALE_AFTER_SECONDS, RevocationList
 from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
+from paseport_shared.use_cases.find_subject import FindSubject
 
 ALICE = uuid4()
 CLAIMS = Claims(
@@ -79,11 +80,13 @@ class Verifier:
         self.clock = ManualClock()
         self.keys_down, self.directory_down, self.issuer_down = MemoryOutage(), MemoryOutage(), MemoryOutage()
         self.revocations = RevocationList(self.clock)
-        self.revocations.replace(FeedSnapshot(FeedPosition(1, 0), ()))
+        self.revocations.merge(FeedSnapshot(FeedPosition(1, 0), ()))
         self.directory = MemoryRoleDirectory(self.directory_down)
         self.issuer = Issuer(self.record, self.issuer_down)
         self.authenticate = AuthenticateBearer(
-            KnownTokens(self.tokens, self.keys_down), self.revocations, self.directory, self.issuer
+            KnownTokens(self.tokens, self.keys_down),
+            self.revocations,
+            FindSubject(self.directory, self.issuer, self.clock),
         )
 
     def revoke(self, kind: RevocationKind, subject: str, min_version: int | None = None) -> None:
@@ -255,7 +258,7 @@ async def test_an_unreachable_key_document_is_unavailable(verifier: Verifier) ->
 async def test_an_unreachable_directory_is_unavailable_and_never_an_empty_set_of_roles(verifier: Verifier) -> None:
     await verifier.directory.put(STATE)
 
-    with verifier.directory_down, pytest.raises(Unavailable):
+    with verifier.directory_down, verifier.issuer_down, pytest.raises(Unavailable):
         await verifier.authenticate("alice")
 
 

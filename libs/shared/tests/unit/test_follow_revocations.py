@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
@@ -9,10 +9,10 @@ from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot, RevocationKind
+from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation, RevocationKind
 from paseport_shared.domain.ports.revocation_feed import RevocationFeed
 from paseport_shared.domain.revocation_list import STALE_AFTER_SECONDS, RevocationList
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
+from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 
 PATIENCE_SECONDS = 10
 """How long a test waits for what must happen at once before it fails."""
@@ -26,8 +26,8 @@ class WatchedList(RevocationList):
         self.updated = asyncio.Event()
         self.tidied = asyncio.Event()
 
-    def replace(self, snapshot: FeedSnapshot) -> None:
-        super().replace(snapshot)
+    def merge(self, snapshot: FeedSnapshot) -> None:
+        super().merge(snapshot)
         self.updated.set()
 
     def apply(self, changes: tuple[FeedChange, ...]) -> None:
@@ -76,8 +76,10 @@ def outage() -> MemoryOutage:
 
 
 @pytest.fixture
-def feed(outage: MemoryOutage) -> MemoryRevocationFeed:
-    return MemoryRevocationFeed(1, outage, increments_kept=2)
+async def feed(outage: MemoryOutage) -> MemoryRevocationFeed:
+    feed = MemoryRevocationFeed(1, outage, increments_kept=2)
+    await feed.mark_complete(1)
+    return feed
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def copy(clock: ManualClock) -> WatchedList:
 
 @pytest.fixture
 def follow(relay: Relay, copy: WatchedList, clock: ManualClock) -> FollowRevocations:
-    return FollowRevocations(relay, copy, clock)
+    return FollowRevocations([(relay, HEARTBEAT_SECONDS)], copy, clock)
 
 
 @asynccontextmanager
@@ -107,6 +109,13 @@ async def running(follow: FollowRevocations) -> AsyncIterator[None]:
             await task
 
 
+async def fill(feed: MemoryRevocationFeed, revocations: Iterable[Revocation] = ()) -> None:
+    """An issuer publishes what is in force and declares the feed complete."""
+    for revocation in revocations:
+        await feed.publish(revocation)
+    await feed.mark_complete(await feed.epoch())
+
+
 def held(copy: RevocationList) -> int:
     return sum(copy.state().in_force.values())
 
@@ -117,7 +126,7 @@ def held(copy: RevocationList) -> int:
 async def test_a_verifier_begins_with_a_snapshot(
     follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList
 ) -> None:
-    feed.load([a_revocation(at=START) for _ in range(5)])
+    await fill(feed, [a_revocation(at=START) for _ in range(5)])
 
     await follow.step()
 
@@ -128,7 +137,7 @@ async def test_a_verifier_begins_with_a_snapshot(
 async def test_a_snapshot_leaves_out_what_expired_by_the_verifiers_clock(
     follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList, clock: ManualClock
 ) -> None:
-    feed.load([a_revocation(at=START)])
+    await fill(feed, [a_revocation(at=START)])
     clock.advance(3600)
 
     await follow.step()
@@ -177,13 +186,13 @@ async def test_a_new_epoch_is_read_from_a_snapshot(
     await feed.publish(a_revocation(at=START))
     await follow.step(0)
     promoted = MemoryRevocationFeed(2)
-    promoted.load([a_revocation(RevocationKind.FAMILY, at=START)])
+    await fill(promoted, [a_revocation(RevocationKind.FAMILY, at=START)])
     relay.backend = promoted
 
     await follow.step(0)
 
     assert copy.position == FeedPosition(2, 1)
-    assert dict(copy.state().in_force) == {RevocationKind.FAMILY: 1}
+    assert dict(copy.state().in_force) == {RevocationKind.SESSION: 1, RevocationKind.FAMILY: 1}
 
 
 async def test_an_outage_ages_the_copy_until_nobody_trusts_it(
@@ -208,7 +217,7 @@ async def test_an_outage_loses_nothing_that_was_held(
 
     with outage, pytest.raises(Unavailable):
         await follow.step(0)
-    feed.load([a_revocation(at=START)])
+    await fill(feed, [a_revocation(at=START)])
     await follow.step(0)
 
     assert held(copy) == 2
@@ -236,6 +245,101 @@ async def test_an_outage_during_a_resync_leaves_the_copy_as_it_was(
     assert copy.position == FeedPosition(1, 1)
 
 
+# --- several feeds ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def second(second_outage: MemoryOutage) -> MemoryRevocationFeed:
+    feed = MemoryRevocationFeed(900, second_outage)
+    await feed.mark_complete(900)
+    return feed
+
+
+@pytest.fixture
+def second_outage() -> MemoryOutage:
+    return MemoryOutage()
+
+
+@pytest.fixture
+def follow_both(
+    feed: MemoryRevocationFeed, second: MemoryRevocationFeed, copy: WatchedList, clock: ManualClock
+) -> FollowRevocations:
+    return FollowRevocations([(feed, HEARTBEAT_SECONDS), (second, HEARTBEAT_SECONDS)], copy, clock)
+
+
+async def test_the_second_feed_is_followed_while_the_first_is_away_and_no_longer(
+    follow_both: FollowRevocations,
+    feed: MemoryRevocationFeed,
+    second: MemoryRevocationFeed,
+    copy: WatchedList,
+    outage: MemoryOutage,
+) -> None:
+    """FT-08."""
+    await follow_both.step(0)
+    assert follow_both.following == 0
+
+    with outage:
+        await second.publish(a_revocation(RevocationKind.KEY, at=START))
+        await follow_both.step(0)
+        assert follow_both.following == 1
+        await second.publish(a_revocation(RevocationKind.TOKEN, at=START))
+        await follow_both.step(0)
+    await feed.publish(a_revocation(RevocationKind.FAMILY, at=START))
+    await follow_both.step(0)
+
+    assert follow_both.following == 0
+    assert dict(copy.state().in_force) == {
+        RevocationKind.KEY: 1,
+        RevocationKind.TOKEN: 1,
+        RevocationKind.FAMILY: 1,
+    }
+
+
+async def test_what_one_feed_named_stays_revoked_where_the_other_does_not_name_it(
+    follow_both: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList, outage: MemoryOutage
+) -> None:
+    """FT-08: a sign-out is in Redis at once and on record a moment later."""
+    await feed.publish(a_revocation(at=START))
+    await follow_both.step(0)
+
+    with outage:
+        await follow_both.step(0)
+
+    assert held(copy) == 1
+
+
+async def test_without_any_feed_a_step_says_so(
+    follow_both: FollowRevocations, outage: MemoryOutage, second_outage: MemoryOutage
+) -> None:
+    await follow_both.step(0)
+
+    with outage, second_outage, pytest.raises(Unavailable):
+        await follow_both.step(0)
+
+    assert follow_both.following is None
+
+
+async def test_a_feed_that_hangs_is_given_up_for_the_next_one(
+    second: MemoryRevocationFeed, copy: WatchedList, clock: ManualClock
+) -> None:
+    """FT-09: a half-open connection."""
+
+    class HangingFeed:
+        async def snapshot(self, now: datetime) -> FeedSnapshot:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def changes_since(self, position: FeedPosition, wait_seconds: float) -> tuple[FeedChange, ...]:
+            raise AssertionError
+
+    follow = FollowRevocations([(HangingFeed(), HEARTBEAT_SECONDS), (second, HEARTBEAT_SECONDS)], copy, clock)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await follow.step(0)
+
+    assert follow.following == 1
+
+
 # --- running ----------------------------------------------------------------------------------------------------------
 
 
@@ -253,7 +357,7 @@ async def test_a_running_verifier_hears_of_a_revocation_at_once(
 async def test_a_verifier_that_starts_during_an_outage_catches_up_by_itself(
     follow: FollowRevocations, feed: MemoryRevocationFeed, copy: WatchedList, outage: MemoryOutage
 ) -> None:
-    feed.load([a_revocation(at=START)])
+    await fill(feed, [a_revocation(at=START)])
 
     async with running(follow):
         with outage:
@@ -267,9 +371,9 @@ async def test_a_verifier_that_starts_during_an_outage_catches_up_by_itself(
 async def test_a_verifier_that_runs_for_long_forgets_what_expired(
     feed: MemoryRevocationFeed, copy: WatchedList, clock: ManualClock
 ) -> None:
-    feed.load([a_revocation(at=START) for _ in range(2)])
+    await fill(feed, [a_revocation(at=START) for _ in range(2)])
 
-    async with running(FollowRevocations(HastyFeed(feed), copy, clock)):
+    async with running(FollowRevocations([(HastyFeed(feed), HEARTBEAT_SECONDS)], copy, clock)):
         await copy.next_update()
         assert held(copy) == 2
         clock.advance(3600)

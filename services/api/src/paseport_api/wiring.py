@@ -11,8 +11,10 @@ from paseport_shared.domain.ports.service_monitor import ServiceMonitor
 from paseport_shared.domain.ports.session_store import SessionStore
 from paseport_shared.domain.ports.token_verifier import TokenVerifier
 from paseport_shared.domain.revocation_list import RevocationList
+from paseport_shared.domain.revocation_relay import LONG_POLL_SECONDS
 from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
+from paseport_shared.use_cases.find_subject import FindSubject
+from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 from prometheus_client import CollectorRegistry
 
 from paseport_api.own_monitor import OwnMonitor
@@ -33,6 +35,8 @@ class ApiAdapters:
     role_directory: RoleDirectory
     subject_source: SubjectSource
     revocation_feed: RevocationFeed
+    fallback_feed: RevocationFeed
+    """The issuer's, over HTTP: followed while the other one is away."""
     session_store: SessionStore
     issuer_monitor: ServiceMonitor
     clock: Clock
@@ -58,8 +62,14 @@ def wire(adapters: ApiAdapters, registry: CollectorRegistry) -> UseCases:
     own_monitor = OwnMonitor(check_readiness, registry)
     observe_system = ObserveSystem(adapters.issuer_monitor, own_monitor, revocations, clock)
     return UseCases(
-        authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, roles, adapters.subject_source),
-        follow_revocations=FollowRevocations(adapters.revocation_feed, revocations, clock),
+        authenticate_bearer=AuthenticateBearer(
+            adapters.token_verifier, revocations, FindSubject(roles, adapters.subject_source, clock)
+        ),
+        follow_revocations=FollowRevocations(
+            [(adapters.revocation_feed, HEARTBEAT_SECONDS), (adapters.fallback_feed, LONG_POLL_SECONDS)],
+            revocations,
+            clock,
+        ),
         check_readiness=check_readiness,
         show_dashboard=ShowDashboard(adapters.session_store, observe_system, clock),
         show_revocations=ShowRevocations(revocations),

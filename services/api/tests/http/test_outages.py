@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from answers import assert_401t, assert_503d
+from api_parts import BOB
 from api_world import ApiWorld
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import RevocationKind
+from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 from paseport_shared.domain.revocation_list import RevocationList
 
 DASHBOARD = "/api/dashboard"
@@ -37,9 +40,15 @@ def point(world: ApiWorld, name: str) -> tuple[object, str]:
     }[name]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+POINTS = ["key set", "token verifier", "role directory", "completeness", "subject source", "sessions"]
+# A directory that does not answer is no refusal: the issuer is asked instead (below).
+ALLOWED = {("role directory", Unavailable), ("completeness", Unavailable)}
+
+
 @pytest.mark.parametrize(
-    "name", ["key set", "token verifier", "role directory", "completeness", "subject source", "sessions"]
+    ("name", "fault"),
+    [(name, fault) for name in POINTS for fault in FAULTS if (name, type(fault)) not in ALLOWED],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 async def test_a_fault_at_any_point_of_the_decision_refuses(
     unfilled: ApiWorld, monkeypatch: pytest.MonkeyPatch, name: str, fault: Exception
@@ -60,7 +69,57 @@ async def test_a_fault_at_any_point_of_the_decision_refuses(
 
     assert_refused(response, fault)
     monkeypatch.undo()
+    # While the directory is left alone after a fault, it is not asked; then it is again.
+    world.clock.advance(1)
     assert (await world.get(DASHBOARD, token)).status_code == 200
+
+
+async def test_without_the_directory_the_issuer_says_who_somebody_is_today(world: ApiWorld) -> None:
+    """FT-08: roles stay live while Redis is away."""
+    state = await world.user("User")
+    world.subjects.states[state.user_id] = replace(state, roles=frozenset({"User", "Admin"}))
+    token = await world.token()
+
+    with world.outages.roles:
+        response = await world.get("/api/admin/revocations", token)
+
+    assert response.status_code == 200
+
+
+async def test_without_directory_and_issuer_an_api_goes_on_with_its_own_copy_and_lets_no_stranger_in(
+    world: ApiWorld,
+) -> None:
+    """FT-08: own copies of roles while one of the feeds is fresh."""
+    await world.user("User")
+    known = await world.token()
+    assert (await world.get(DASHBOARD, known)).status_code == 200
+    stranger = await world.token(subject=str(BOB))
+
+    with world.outages.roles, world.outages.subjects:
+        world.clock.advance(4)
+
+        assert (await world.get(DASHBOARD, known)).status_code == 200
+        assert_503d(await world.get(DASHBOARD, stranger))
+
+
+async def test_an_api_cut_off_from_redis_follows_the_issuers_feed(world: ApiWorld) -> None:
+    """FT-08: what was revoked before is still refused, and so is what is revoked meanwhile."""
+    await world.user("User")
+    before, meanwhile, alive = [await world.token(session_id=f"session-{number}") for number in range(3)]
+    await world.revoke(RevocationKind.SESSION, "session-0")
+    await world.fallback.mark_complete(await world.fallback.epoch())
+
+    with world.outages.feed:
+        await world.fallback_heard()
+        now = world.clock.now()
+        await world.fallback.publish(
+            Revocation(RevocationKind.SESSION, "session-1", None, now, now + timedelta(minutes=6))
+        )
+        await world.fallback_heard()
+
+        answers = [(await world.get(DASHBOARD, token)).status_code for token in (before, meanwhile, alive)]
+
+    assert answers == [401, 401, 200]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)

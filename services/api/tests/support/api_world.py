@@ -98,6 +98,8 @@ class ApiWorld:
         self.roles = MemoryRoleDirectory(self.outages.roles)
         self.subjects = RecordedSubjects(self.outages.subjects)
         self.feed = WatchedFeed(7, self.outages.feed)
+        # The issuer's feed over HTTP: silent, unless a test fills it.
+        self.fallback = WatchedFeed(8, MemoryOutage())
         self.sessions = MemorySessionStore(POLICY, self.outages.sessions)
         self.issuer_monitor = ScriptedMonitor()
         self.adapters = ApiAdapters(
@@ -111,6 +113,7 @@ class ApiWorld:
             role_directory=self.roles,
             subject_source=self.subjects,
             revocation_feed=self.feed,
+            fallback_feed=self.fallback,
             session_store=self.sessions,
             issuer_monitor=self.issuer_monitor,
             clock=self.clock,
@@ -119,6 +122,7 @@ class ApiWorld:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        await self.feed.mark_complete(await self.feed.epoch())
         if self._directory_is_complete:
             await self.roles.mark_complete()
         self.logs = self._stack.enter_context(capture_logs())
@@ -196,6 +200,11 @@ class ApiWorld:
         """Wait until the api has taken in the feed up to ``position``, or at all."""
         async with asyncio.timeout(1):
             await self.feed.heard_up_to(position)
+
+    async def fallback_heard(self) -> None:
+        """Wait until the api, whose feed is away, has taken in the issuer's feed as it stands now."""
+        async with asyncio.timeout(5):
+            await self.fallback.heard_up_to((await self.fallback.snapshot(self.clock.now())).position)
 
     async def heartbeat(self) -> None:
         """Have the api hear the feed now: something that concerns nobody was revoked."""

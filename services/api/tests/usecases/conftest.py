@@ -13,7 +13,7 @@ from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
 from paseport_shared.domain.models.session import SessionPolicy
 from paseport_shared.domain.revocation_list import RevocationList
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
+from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 
 
 @pytest.fixture
@@ -22,8 +22,10 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def feed() -> MemoryRevocationFeed:
-    return MemoryRevocationFeed(epoch=7)
+async def feed() -> MemoryRevocationFeed:
+    feed = MemoryRevocationFeed(epoch=7)
+    await feed.mark_complete(7)
+    return feed
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def revocations(clock: ManualClock) -> RevocationList:
 
 @pytest.fixture
 def follow(feed: MemoryRevocationFeed, revocations: RevocationList, clock: ManualClock) -> FollowRevocations:
-    return FollowRevocations(feed, revocations, clock)
+    return FollowRevocations([(feed, HEARTBEAT_SECONDS)], revocations, clock)
 
 
 @pytest.fixture

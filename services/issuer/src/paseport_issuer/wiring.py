@@ -21,9 +21,10 @@ from paseport_shared.domain.ports.signing_keys import SigningKeys
 from paseport_shared.domain.ports.token_signer import TokenSigner
 from paseport_shared.domain.ports.token_verifier import TokenVerifier
 from paseport_shared.domain.revocation_list import RevocationList
+from paseport_shared.domain.revocation_relay import RevocationRelay
 from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
 from paseport_shared.use_cases.find_subject import FindSubject
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
+from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.change_user import ChangeUser
@@ -39,8 +40,10 @@ from paseport_issuer.use_cases.login_local import LoginLocal
 from paseport_issuer.use_cases.mint_cli_token import MintCliToken
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.project_user import ProjectUser
+from paseport_issuer.use_cases.publish_revocations import PublishRevocations
 from paseport_issuer.use_cases.read_feed import ReadFeed
 from paseport_issuer.use_cases.read_users import ReadUsers
+from paseport_issuer.use_cases.record_feed import RecordFeed
 from paseport_issuer.use_cases.record_pending import RecordPending
 from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset
 from paseport_issuer.use_cases.refresh_tokens import RefreshTokens
@@ -105,12 +108,15 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
     ids = NewIds(clock, randomness)
 
     resolve_subject = ResolveSubject(record, adapters.roles)
+    find_subject = FindSubject(adapters.roles, resolve_subject, clock)
     revocations = RevocationList(clock)
+    relay = RevocationRelay(revocations, epoch=int.from_bytes(randomness.token_bytes(6)))
+    publisher = PublishRevocations(adapters.publisher, revocations)
     sign = SignAccessToken(issuer, settings.access_token_ttl, adapters.token_signer, clock, ids)
     revoke = RevokeAccess(
         sessions=adapters.sessions,
         families=adapters.families,
-        publisher=adapters.publisher,
+        publisher=publisher,
         pending=adapters.pending,
         token_lifetime=settings.access_token_ttl,
         clock=clock,
@@ -144,7 +150,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         refresh_tokens=RefreshTokens(
             families=adapters.families,
             sessions=adapters.sessions,
-            find_subject=FindSubject(adapters.roles, resolve_subject),
+            find_subject=find_subject,
             sign=sign,
             revoke=revoke,
             refresh_key=refresh_key,
@@ -177,12 +183,14 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         limit_attempts=limits,
         mint_cli_token=MintCliToken(client=cli_client, record=record, sign=sign, clock=clock, ids=ids),
         resolve_subject=resolve_subject,
-        read_feed=ReadFeed(adapters.feed, clock),
-        authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, adapters.roles, resolve_subject),
+        read_feed=ReadFeed(relay, clock),
+        authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, find_subject),
         ensure_accounts=EnsureAccounts(
             record=record, hasher=adapters.hasher, clock=clock, randomness=randomness, ids=ids
         ),
-        load_read_models=LoadReadModels(record, adapters.roles, adapters.publisher, clock),
+        load_read_models=LoadReadModels(record, adapters.roles, publisher, revocations, clock),
         record_pending=RecordPending(adapters.pending, record),
-        follow_revocations=FollowRevocations(adapters.feed, revocations, clock),
+        follow_revocations=FollowRevocations(
+            [(adapters.feed, HEARTBEAT_SECONDS), (RecordFeed(record), HEARTBEAT_SECONDS)], revocations, clock
+        ),
     )

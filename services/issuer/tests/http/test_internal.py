@@ -11,7 +11,7 @@ import pytest
 from issuer_http import HttpWorld, problem, running_issuer, sign_in
 from issuer_world import PASSWORD, issuer_settings
 from paseport_issuer.use_cases.ensure_accounts import CLI_ACCOUNT_ID
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition
+from paseport_shared.domain.errors import RecordedNotInForce
 
 SERVICE = "service-secret-of-at-least-32-characters"
 CLI = "cli-secret-of-at-least-32-characters-long"
@@ -147,24 +147,15 @@ async def test_a_waiting_reader_hears_of_a_revocation_at_once(http: HttpWorld) -
     """TK-22: the long poll."""
     await http.world.add_user()
     issued = await http.world.sign_in()
-    asked = asyncio.Event()
-    original = http.world.feed.changes_since
-
-    async def noticed(position: FeedPosition, wait_seconds: float) -> tuple[FeedChange, ...]:
-        if wait_seconds == 1.0:  # the reader; the issuer's own copy waits shorter
-            asked.set()
-        return await original(position, wait_seconds)
-
-    http.world.feed.changes_since = noticed  # type: ignore[method-assign]
     async with http.inside(SERVICE) as api:
         start = (await api.get("/internal/v1/feed")).json()
         position = {"epoch": start["epoch"], "seq": start["seq"], "wait": 1}
-        reading = asyncio.create_task(api.get("/internal/v1/feed", params=position))
-        await asked.wait()
-        assert not reading.done()
-        await http.world.sign_out(issued)
+        signing_out = asyncio.create_task(http.world.sign_out(issued))
         async with asyncio.timeout(0.9):
-            answer = (await reading).json()
+            answer = (await api.get("/internal/v1/feed", params=position)).json()
+            while not answer["revocations"]:  # a heartbeat came first
+                answer = (await api.get("/internal/v1/feed", params=position)).json()
+        await signing_out
 
     assert [item["kind"] for item in answer["revocations"]] == ["session"]
 
@@ -185,10 +176,27 @@ async def test_a_made_up_position_or_wait_is_refused(http: HttpWorld, query: dic
     assert problem(answer)["code"] == "validation_failed"
 
 
-async def test_without_redis_the_feed_says_so(http: HttpWorld) -> None:
-    """FT-08: silence must never look like "nothing was revoked"."""
+async def test_without_redis_the_feed_comes_from_the_record(http: HttpWorld) -> None:
+    """FT-08: an api that is cut off hears of what administrators revoke."""
+    user = await http.world.add_user()
+    await http.world.sign_out(await http.world.sign_in())
     async with http.inside(SERVICE) as api:
         with http.world.outages.redis:
+            start = (await api.get("/internal/v1/feed")).json()
+            with pytest.raises(RecordedNotInForce):
+                await http.world.disable(user)
+            await http.world.follow()
+            answer = (await api.get("/internal/v1/feed", params={"epoch": start["epoch"], "seq": start["seq"]})).json()
+
+    assert [item["kind"] for item in start["revocations"]] == ["session"]
+    assert [(item["kind"], item["subject"]) for item in answer["revocations"]] == [("user", str(user.id))]
+
+
+async def test_without_redis_and_record_the_feed_says_so(http: HttpWorld) -> None:
+    """FT-08: silence must never look like "nothing was revoked"."""
+    async with http.inside(SERVICE) as api:
+        with http.world.outages.redis, http.world.outages.mariadb:
+            http.world.clock.advance(timedelta(seconds=2))
             answer = await api.get("/internal/v1/feed")
 
     assert answer.status_code == 503

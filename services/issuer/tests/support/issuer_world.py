@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
 from paseport_issuer.use_cases.create_user import CreateUserCommand
 from paseport_issuer.use_cases.end_session import EndSessionCommand
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens
@@ -150,6 +151,12 @@ class IssuerWorld:
         """Create a user ``<username>@example.com``."""
         command = CreateUserCommand(username, f"{username}@example.com", None, frozenset(roles), password, ADMIN_ACTOR)
         return await self.use.create_user(command)
+
+    async def disable(self, user: User) -> User:
+        """Disable a user, as an administrator."""
+        change = UserChange(frozenset({"disabled"}), disabled=True)
+        stored = await self.user(user.id)
+        return await self.use.change_user(ChangeUserCommand(user.id, stored.revision, change, ADMIN_ACTOR))
 
     async def sign_in(
         self, login: str = "alice", password: Secret[str] = PASSWORD, replaced: Secret[str] | None = None

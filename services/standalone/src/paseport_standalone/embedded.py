@@ -27,6 +27,7 @@ from paseport_issuer.wiring import IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
+from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
 from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
@@ -151,6 +152,7 @@ async def open_embedded(
             role_directory=roles,
             subject_source=IssuerSubjectSource(internal_client),
             revocation_feed=feed,
+            fallback_feed=IssuerRevocationFeed(internal_client),
             session_store=sessions,
             issuer_monitor=IssuerMonitor(internal_client),
             clock=clock,

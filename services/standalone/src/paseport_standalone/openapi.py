@@ -22,6 +22,7 @@ from paseport_issuer.wiring import IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.issuer.internal_client import InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
+from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
 from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
@@ -111,6 +112,7 @@ def _apps() -> dict[str, Litestar]:
         role_directory=roles,
         subject_source=IssuerSubjectSource(internal),
         revocation_feed=feed,
+        fallback_feed=IssuerRevocationFeed(internal),
         session_store=sessions,
         issuer_monitor=IssuerMonitor(internal),
         clock=clock,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from paseport_shared.domain.errors import InvalidAccessToken, Unavailable
 from paseport_shared.domain.models.claims import Claims
@@ -38,11 +38,24 @@ class FeedState:
         return self.age_seconds is not None and self.age_seconds <= _FRESH_SECONDS
 
 
+class Listener(Protocol):
+    """Whoever passes on what the copy hears (``RevocationRelay``)."""
+
+    def heard(self, new: Sequence[Revocation]) -> None:
+        """Take note: a feed answered just now, and ``new`` is what the copy did not know."""
+        ...
+
+
 class RevocationList:
-    """Checked on every decision, filled by one follower (``FollowRevocations``). One event loop, no locks needed."""
+    """Checked on every decision, filled by one follower (``FollowRevocations``). One event loop, no locks needed.
+
+    It only ever grows: a revocation ends by expiring and in no other way. A feed that does not name one that another
+    feed named has not heard of it yet, or has lost it.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._listeners: list[Listener] = []
         self._revoked: dict[tuple[RevocationKind, str], Revocation] = {}
         self._position: FeedPosition | None = None
         self._heard_at: float | None = None
@@ -52,20 +65,30 @@ class RevocationList:
         """Where the copy stands in the feed; None before the first snapshot."""
         return self._position
 
-    def replace(self, snapshot: FeedSnapshot) -> None:
-        """Take over a snapshot: what it does not name is not revoked any more."""
-        self._revoked = {}
-        for revocation in snapshot.revocations:
-            self._add(revocation)
+    def listen(self, listener: Listener) -> None:
+        """Tell ``listener`` from now on what is heard."""
+        self._listeners.append(listener)
+
+    def merge(self, snapshot: FeedSnapshot) -> None:
+        """Take over a snapshot: what it names is revoked, besides what was."""
         self._position = snapshot.position
-        self._heard_at = self._clock.monotonic()
+        self._heard(snapshot.revocations)
 
     def apply(self, changes: tuple[FeedChange, ...]) -> None:
         """Take over increments, none of them missing. An empty tuple is a heartbeat."""
-        for change in changes:
-            self._add(change.revocation)
-            self._position = change.position
-        self._heard_at = self._clock.monotonic()
+        if changes:
+            self._position = changes[-1].position
+        self._heard([change.revocation for change in changes])
+
+    def learn(self, revocation: Revocation) -> None:
+        """Take over what this process revoked itself, before a feed brings it back. It says nothing of the feed."""
+        if self._add(revocation):
+            for listener in self._listeners:
+                listener.heard((self._revoked[revocation.kind, revocation.subject],))
+
+    def in_force(self, now: datetime) -> tuple[Revocation, ...]:
+        """Return what has not expired at ``now``."""
+        return tuple(revocation for revocation in self._revoked.values() if revocation.expires_at > now)
 
     def check(self, claims: Claims) -> None:
         """Return if nothing revokes these claims.
@@ -95,10 +118,20 @@ class RevocationList:
         age = None if self._heard_at is None else self._clock.monotonic() - self._heard_at
         return FeedState(self._position, age, Counter(kind for kind, _ in self._revoked))
 
-    def _add(self, revocation: Revocation) -> None:
+    def _heard(self, revocations: Iterable[Revocation]) -> None:
+        new = [
+            self._revoked[revocation.kind, revocation.subject] for revocation in revocations if self._add(revocation)
+        ]
+        self._heard_at = self._clock.monotonic()
+        for listener in self._listeners:
+            listener.heard(new)
+
+    def _add(self, revocation: Revocation) -> bool:
         key = (revocation.kind, revocation.subject)
         held = self._revoked.get(key)
-        self._revoked[key] = revocation if held is None else stricter(held, revocation)
+        merged = revocation if held is None else stricter(held, revocation)
+        self._revoked[key] = merged
+        return merged != held
 
 
 def stricter(held: Revocation, other: Revocation) -> Revocation:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from paseport_shared.domain.errors import AuthenticationRequired, InvalidAccessToken
 from paseport_shared.domain.models.identifiers import parse_uuid
 from paseport_shared.domain.models.principal import Principal
-from paseport_shared.domain.ports.role_directory import RoleDirectory, SubjectSource
 from paseport_shared.domain.ports.token_verifier import TokenVerifier
 from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.use_cases.find_subject import FindSubject
@@ -18,12 +17,11 @@ class AuthenticateBearer:
         self,
         verifier: TokenVerifier,
         revocations: RevocationList,
-        roles: RoleDirectory,
-        subjects: SubjectSource,
+        find_subject: FindSubject,
     ) -> None:
         self._verifier = verifier
         self._revocations = revocations
-        self._find_subject = FindSubject(roles, subjects)
+        self._find_subject = find_subject
 
     async def __call__(self, token: str | None) -> Principal:
         """Return the caller.

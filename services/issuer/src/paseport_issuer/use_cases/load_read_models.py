@@ -1,36 +1,50 @@
-"""Filling the hot stores from the record when the issuer starts."""
+"""Filling the hot stores from the record, when the issuer starts and whenever they lost something."""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
+from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.models.revocation import Revocation
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.revocation_feed import RevocationPublisher
 from paseport_shared.domain.ports.role_directory import RoleDirectory
+from paseport_shared.domain.revocation_list import RevocationList
 
 _PAGE: Final = 1_000
+_LOOK_SECONDS: Final = 0.5
 
 
 class LoadReadModels:
-    """Safe to repeat and to run beside live writes: a newer state is never replaced by an older one."""
+    """Safe to repeat and to run beside live writes: a newer state is never replaced by an older one.
 
-    def __init__(self, record: Record, roles: RoleDirectory, publisher: RevocationPublisher, clock: Clock) -> None:
+    A feed with a new primary is incomplete until this has run. What it publishes comes from the record and from the
+    issuer's own copy: revocations that were in force, and not on record yet, when the old primary went.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        roles: RoleDirectory,
+        publisher: RevocationPublisher,
+        revocations: RevocationList,
+        clock: Clock,
+    ) -> None:
         self._record = record
         self._roles = roles
         self._publisher = publisher
+        self._revocations = revocations
         self._clock = clock
 
     async def __call__(self) -> None:
-        """Put all revocations in force, load every subject, then declare misses final. Raises ``Unavailable``."""
-
-        async def revocations(transaction: RecordTransaction) -> tuple[Revocation, ...]:
-            return await transaction.revocations.in_force(self._clock.now())
-
-        for revocation in await self._record.transact(revocations):
+        """Put all revocations in force, load every subject, then declare both complete. Raises ``Unavailable``."""
+        epoch = await self._publisher.epoch()
+        for revocation in await self._in_force():
             await self._publisher.publish(revocation)
 
         after: UUID | None = None
@@ -39,6 +53,29 @@ class LoadReadModels:
                 await self._roles.put(state)
             after = states[-1].user_id
         await self._roles.mark_complete()
+        await self._publisher.mark_complete(epoch)
+
+    async def step(self) -> bool:
+        """Load where something is incomplete, and say whether it was. Raises ``Unavailable``."""
+        if await self._publisher.is_complete() and await self._roles.is_complete():
+            return False
+        await self()
+        return True
+
+    async def keep(self) -> None:
+        """Look twice a second, until cancelled."""
+        while True:
+            with suppress(Unavailable):
+                await self.step()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _in_force(self) -> tuple[Revocation, ...]:
+        now = self._clock.now()
+
+        async def on_record(transaction: RecordTransaction) -> tuple[Revocation, ...]:
+            return await transaction.revocations.in_force(now)
+
+        return (*await self._record.transact(on_record), *self._revocations.in_force(now))
 
     async def _states(self, after: UUID | None) -> tuple[SubjectState, ...]:
         async def read(transaction: RecordTransaction) -> tuple[SubjectState, ...]:

@@ -6,9 +6,9 @@ from itertools import count, islice
 from typing import Final
 
 from paseport_shared.adapters.memory.outage import MemoryOutage
-from paseport_shared.adapters.memory.wake_up import WakeUp
 from paseport_shared.domain.errors import Overloaded
 from paseport_shared.domain.models.pending import PendingEntry
+from paseport_shared.domain.wake_up import WakeUp
 
 CAPACITY: Final = 10_000
 

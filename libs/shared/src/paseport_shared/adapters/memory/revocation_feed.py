@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.tidying import TidyingPace
-from paseport_shared.adapters.memory.wake_up import WakeUp
+from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.revocation import (
     FeedChange,
     FeedPosition,
@@ -19,6 +18,7 @@ from paseport_shared.domain.models.revocation import (
 )
 from paseport_shared.domain.ports.revocation_feed import FeedGap
 from paseport_shared.domain.revocation_list import stricter
+from paseport_shared.domain.wake_up import WakeUp
 
 INCREMENTS_KEPT: Final = 4096
 
@@ -27,8 +27,8 @@ class MemoryRevocationFeed:
     """``RevocationPublisher`` and ``RevocationFeed`` of one process.
 
     ``epoch`` must differ from that of every earlier start (the start time does), because positions of an earlier
-    one mean nothing here. Of the increments the last ``increments_kept`` are at hand; who needs older ones reads a
-    snapshot.
+    one mean nothing here. A new feed is incomplete, as one that lost its memory is. Of the increments the last
+    ``increments_kept`` are at hand; who needs older ones reads a snapshot.
     """
 
     def __init__(
@@ -36,16 +36,12 @@ class MemoryRevocationFeed:
     ) -> None:
         self._epoch = epoch
         self._outage = outage or MemoryOutage()
+        self._complete = False
         self._seq = 0
         self._in_force: dict[tuple[RevocationKind, str], Revocation] = {}
         self._increments: deque[FeedChange] = deque(maxlen=increments_kept)
         self._added = WakeUp()
         self._pace = TidyingPace()
-
-    def load(self, revocations: Iterable[Revocation]) -> None:
-        """Put in force what the record holds: a new process knows nothing by itself. Repeating it is harmless."""
-        for revocation in revocations:
-            self._add(revocation)
 
     async def publish(self, revocation: Revocation) -> FeedPosition:
         """Put a revocation in force and return the position that includes it."""
@@ -53,9 +49,36 @@ class MemoryRevocationFeed:
         self._add(revocation)
         return self._position
 
+    async def epoch(self) -> int:
+        """Return the epoch of this process."""
+        self._outage.check()
+        return self._epoch
+
+    async def is_complete(self) -> bool:
+        """Say whether the feed was filled since its start."""
+        self._outage.check()
+        return self._complete
+
+    async def mark_complete(self, epoch: int) -> bool:
+        """Declare that everything in force was published since the start."""
+        self._outage.check()
+        self._complete = self._complete or epoch == self._epoch
+        return epoch == self._epoch
+
+    def lose_everything(self) -> None:
+        """Rehearse what a new primary without data looks like."""
+        self._epoch += 1
+        self._seq = 0
+        self._complete = False
+        self._in_force.clear()
+        self._increments.clear()
+        self._added.everybody()
+
     async def snapshot(self, now: datetime) -> FeedSnapshot:
         """Return all revocations that have not expired at ``now``."""
         self._outage.check()
+        if not self._complete:
+            raise Unavailable("the revocation feed was not filled yet")
         in_force = tuple(revocation for revocation in self._in_force.values() if revocation.expires_at > now)
         return FeedSnapshot(self._position, in_force)
 

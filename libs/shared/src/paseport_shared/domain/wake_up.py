@@ -16,10 +16,11 @@ class WakeUp:
         woken, self._event = self._event, asyncio.Event()
         woken.set()
 
-    async def wait(self, seconds: float) -> None:
-        """Return when woken, or after ``seconds``."""
+    async def wait(self, seconds: float) -> bool:
+        """Return True when woken, False after ``seconds``."""
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
         except TimeoutError:
-            return
+            return False
+        return True

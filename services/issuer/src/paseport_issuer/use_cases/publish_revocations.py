@@ -1,0 +1,33 @@
+"""Publishing revocations so that this process refuses at once what it revoked itself."""
+
+from __future__ import annotations
+
+from paseport_shared.domain.models.revocation import FeedPosition, Revocation
+from paseport_shared.domain.ports.revocation_feed import RevocationPublisher
+from paseport_shared.domain.revocation_list import RevocationList
+
+
+class PublishRevocations:
+    """A ``RevocationPublisher`` that also fills the issuer's own copy, for its relay and its own routes."""
+
+    def __init__(self, publisher: RevocationPublisher, revocations: RevocationList) -> None:
+        self._publisher = publisher
+        self._revocations = revocations
+
+    async def publish(self, revocation: Revocation) -> FeedPosition:
+        """See ``RevocationPublisher.publish``."""
+        position = await self._publisher.publish(revocation)
+        self._revocations.learn(revocation)
+        return position
+
+    async def epoch(self) -> int:
+        """See ``RevocationPublisher.epoch``."""
+        return await self._publisher.epoch()
+
+    async def is_complete(self) -> bool:
+        """See ``RevocationPublisher.is_complete``."""
+        return await self._publisher.is_complete()
+
+    async def mark_complete(self, epoch: int) -> bool:
+        """See ``RevocationPublisher.mark_complete``."""
+        return await self._publisher.mark_complete(epoch)
