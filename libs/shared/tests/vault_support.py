@@ -30,7 +30,7 @@ class TransitKey:
         return self.vault.rotate(self.name)
 
     def token(self, ttl: str = "1h", *, renewable: bool = True) -> Secret[str]:
-        return Secret(self.vault.token(ttl, renewable=renewable, policies=(self.policy, "default")))
+        return Secret(self.vault.token(ttl, renewable=renewable, policies=(self.policy,)))
 
     def app_role(self, ttl: str = "1h", max_ttl: str = "24h") -> AppRole:
         role = f"test-{secrets.token_hex(4)}"
@@ -49,8 +49,13 @@ def create_key(vault: Vault, kind: str = "ed25519") -> TransitKey:
     name = vault.create_key(f"test-{secrets.token_hex(4)}", kind)
     policy = f"signs-with-{name}"
     rules = "\n".join(
-        f'path "{MOUNT_PATH}/{path}/{name}" {{ capabilities = ["{capability}"] }}'
-        for path, capability in (("sign", "update"), ("keys", "read"))
+        f'path "{path}" {{ capabilities = ["{capability}"] }}'
+        for path, capability in (
+            (f"{MOUNT_PATH}/sign/{name}", "update"),
+            (f"{MOUNT_PATH}/keys/{name}", "read"),
+            ("auth/token/lookup-self", "read"),
+            ("auth/token/renew-self", "update"),
+        )
     )
     vault.call("PUT", f"sys/policies/acl/{policy}", {"policy": rules})
     return TransitKey(vault, name, policy)
