@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs once, while the image makes a new data folder (/docker-entrypoint-initdb.d).
 set -euo pipefail
-here=$(dirname "${BASH_SOURCE[0]}")
+sql=${CREATE_DATABASE_SQL:-$(dirname "${BASH_SOURCE[0]}")/create-database.sql}
 
 secret() {
     local value
@@ -17,5 +17,5 @@ secret() {
 {
     echo "SET @service_password = '$(secret mariadb_service_password)';"
     echo "SET @migration_password = '$(secret mariadb_migration_password)';"
-    cat "$here/create-database.sql"
-} | MYSQL_PWD=$(cat "$MARIADB_ROOT_PASSWORD_FILE") mariadb --protocol=socket --user=root --batch
+    cat "$sql"
+} | MYSQL_PWD=$(cat /run/secrets/mariadb_root_password) mariadb --protocol=socket --user=root --batch

@@ -1,0 +1,117 @@
+#!/bin/sh
+# Make every secret that docker-compose.yml needs, once: docker/secrets (files 0600), docker/data, docker/.env.
+#
+# What exists is kept and never overwritten: a new refresh key ends all sessions, a new pepper makes every password
+# wrong. To start over, delete docker/secrets and docker/data together, and know what is lost.
+set -eu
+umask 077
+cd "$(dirname "$0")"
+
+say() { echo "make-secrets.sh: $*"; }
+command -v openssl > /dev/null || { say "needs openssl"; exit 1; }
+
+mkdir -p secrets secrets/vault data
+for folder in mariadb redis-1 redis-2 redis-3 sentinel-1 sentinel-2 sentinel-3 vault vault-trial rauthy; do
+    mkdir -p "data/$folder"
+done
+
+# Write standard input to a new file, whole or not at all.
+put() {
+    cat > "secrets/$1.new"
+    [ -s "secrets/$1.new" ] || { say "nothing was made for $1"; exit 1; }
+    mv "secrets/$1.new" "secrets/$1"
+    say "made $1"
+}
+
+is_missing() { [ ! -e "secrets/$1" ]; }
+
+# 48 random bytes in base64: for keys that Paseport itself uses.
+key() { if is_missing "$1"; then openssl rand -base64 48 | tr -d '\n' | put "$1"; fi; }
+# 40 letters and digits: for passwords that go through configuration files and URLs.
+password() { if is_missing "$1"; then openssl rand -hex 20 | tr -d '\n' | put "$1"; fi; }
+url() { if is_missing "$1"; then printf 'mariadb://%s:%s@mariadb:3306/paseport' "$2" "$(cat "secrets/$3")" | put "$1"; fi; }
+
+for name in refresh_key password_pepper service_secret; do key "$name"; done
+for user in operator replica sentinel peer client issuer api; do password "redis_${user}_password"; done
+for user in root service migration; do password "mariadb_${user}_password"; done
+password admin_password
+url mariadb_url paseport mariadb_service_password
+url mariadb_migration_url paseport_migrate mariadb_migration_password
+
+# --- certificates for trying it: an authority of one's own, for names that mean this machine ------------------------------
+
+certificate() {
+    is_missing "$1_certificate.pem" || return 0
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" \
+        -keyout "secrets/$1_key.pem" -out "secrets/$1.csr" 2> /dev/null
+    printf 'subjectAltName=%s\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth\n' "$3" > "secrets/$1.ext"
+    openssl x509 -req -in "secrets/$1.csr" -CA secrets/ca_certificate.pem -CAkey secrets/ca_key.pem -CAcreateserial \
+        -days 365 -extfile "secrets/$1.ext" 2> /dev/null | put "$1_certificate.pem"
+    rm -f "secrets/$1.csr" "secrets/$1.ext"
+}
+
+if is_missing ca_certificate.pem; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=Paseport on this machine" \
+        -addext basicConstraints=critical,CA:TRUE,pathlen:0 -addext keyUsage=critical,keyCertSign,cRLSign \
+        -keyout secrets/ca_key.pem 2> /dev/null | put ca_certificate.pem
+fi
+certificate edge localhost "DNS:localhost,IP:127.0.0.1"
+certificate rauthy idp.localhost "DNS:idp.localhost"
+
+# --- the sample identity provider ------------------------------------------------------------------------------------------
+
+if is_missing rauthy.toml; then
+    key_id=$(openssl rand -hex 4)
+    put rauthy.toml << TOML
+[bootstrap]
+admin_email = "admin@localhost"
+password_plain = "$(openssl rand -base64 18)"
+
+[cluster]
+node_id = 1
+nodes = ["1 localhost:8100 localhost:8200"]
+secret_raft = "$(openssl rand -hex 24)"
+secret_api = "$(openssl rand -hex 24)"
+wal_ignore_lock = true
+
+[encryption]
+keys = ["$key_id/$(openssl rand -base64 32)"]
+key_active = "$key_id"
+
+[events]
+email = "admin@localhost"
+
+[mfa]
+admin_force_mfa = false
+
+[server]
+scheme = "https"
+pub_url = "idp.localhost:8090"
+
+[tls]
+cert_path = "tls/tls.crt"
+key_path = "tls/tls.key"
+
+[webauthn]
+rp_id = "idp.localhost"
+rp_origin = "https://idp.localhost:8090"
+TOML
+fi
+
+# --- who owns all this ---------------------------------------------------------------------------------------------------
+
+# The containers run as the owner of these files, so that nobody else has to be able to read them. Never as root.
+uid=$(id -u)
+gid=$(id -g)
+if [ "$uid" = 0 ]; then
+    uid=10001
+    gid=10001
+    chown -R "$uid:$gid" secrets data
+fi
+if [ -e .env ]; then
+    say "kept .env"
+else
+    sed -e "s/^PASEPORT_UID=.*/PASEPORT_UID=$uid/" -e "s/^PASEPORT_GID=.*/PASEPORT_GID=$gid/" .env.example > .env
+    say "made .env from .env.example"
+fi
+say "docker/secrets is complete"
