@@ -20,7 +20,7 @@ from paseport_shared.adapters.vault.transport import VaultAddress
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.clock import Clock
-from paseport_testkit.harness.vault import Vault
+from paseport_testkit.harness.vault import Vault, VaultRefused
 from vault_support import Reply, Request, TransitKey, create_key, stub_server, until
 
 LOGIN = "/v1/auth/approle/login"
@@ -103,7 +103,10 @@ class VaultTokens:
             self._key.vault.call("POST", "auth/token/revoke-accessor", {"accessor": token["accessor"]})
 
     def _look_up(self, accessor: str) -> dict[str, Any] | None:
-        answer = self._key.vault.call("POST", "auth/token/lookup-accessor", {"accessor": accessor})
+        try:
+            answer = self._key.vault.call("POST", "auth/token/lookup-accessor", {"accessor": accessor})
+        except VaultRefused:  # it has ended since it was listed
+            return None
         token: dict[str, Any] = answer["data"]
         return token if self._key.policy in token["policies"] else None
 
