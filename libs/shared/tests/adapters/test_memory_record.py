@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from contracts.audit_log import AuditLogContract
+from contracts.due_projections import DueProjectionsContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
 from contracts.record import RecordContract
 from contracts.record_samples import Cut, a_user, an_id, changed, get_user
@@ -71,4 +72,8 @@ class TestMemoryPasswordResetRepository(PasswordResetRepositoryContract):
 
 
 class TestMemorySigningKeyRepository(SigningKeyRepositoryContract):
+    pass
+
+
+class TestMemoryDueProjections(DueProjectionsContract):
     pass

@@ -1,12 +1,15 @@
-"""The record on SQLite keeps the record's promises."""
+"""The record keeps its promises on SQLite and on MariaDB."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from contracts.audit_log import AuditLogContract
+from contracts.due_projections import DueProjectionsContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
 from contracts.record import RecordContract
 from contracts.record_samples import Cut
@@ -16,21 +19,52 @@ from contracts.user_repository import UserRepositoryContract
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
+from paseport_testkit.harness.mariadb import MariaDb
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    return folder
+@dataclass(frozen=True)
+class Database:
+    """An empty database, and how it is taken away."""
+
+    url: str
+    cut: Cut
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    if request.param == "sqlite":
+        folder = tmp_path / "data"
+        folder.mkdir()
+        return Database(f"sqlite:///{folder}/paseport.db", lambda: moved(folder))
+    return Database(request.getfixturevalue("database_url"), lambda: killed(request.getfixturevalue("mariadb")))
+
+
+@asynccontextmanager
+async def moved(folder: Path) -> AsyncIterator[None]:
+    """The folder is not where it was."""
+    elsewhere = folder.with_name("elsewhere")
+    os.rename(folder, elsewhere)
+    try:
+        yield
+    finally:
+        os.rename(elsewhere, folder)
+
+
+@asynccontextmanager
+async def killed(server: MariaDb) -> AsyncIterator[None]:
+    """The server dies with all connections open, and comes back with its data."""
+    await asyncio.to_thread(server.kill)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(server.start)
 
 
 @pytest.fixture
-async def engine(folder: Path) -> AsyncIterator[AsyncEngine]:
-    url = f"sqlite:///{folder}/paseport.db"
-    await migrations.upgrade(url)
-    engine = create_engine_for(url)
+async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
+    await migrations.upgrade(database.url)
+    engine = create_engine_for(database.url)
     yield engine
     await engine.dispose()
 
@@ -41,16 +75,13 @@ def record(engine: AsyncEngine) -> SqlRecord:
 
 
 @pytest.fixture
-def cut(engine: AsyncEngine, folder: Path) -> Cut:
+def cut(engine: AsyncEngine, database: Database) -> Cut:
     @asynccontextmanager
     async def gone() -> AsyncIterator[None]:
-        await engine.dispose()
-        unmounted = folder.with_name("unmounted")
-        os.rename(folder, unmounted)
-        try:
+        if engine.dialect.name == "sqlite":
+            await engine.dispose()  # an open file stays open wherever its folder goes
+        async with database.cut():
             yield
-        finally:
-            os.rename(unmounted, folder)
 
     return gone
 
@@ -76,4 +107,8 @@ class TestSqlPasswordResetRepository(PasswordResetRepositoryContract):
 
 
 class TestSqlSigningKeyRepository(SigningKeyRepositoryContract):
+    pass
+
+
+class TestSqlDueProjections(DueProjectionsContract):
     pass

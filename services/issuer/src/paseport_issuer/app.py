@@ -104,6 +104,7 @@ class Issuer:
         jobs: dict[str, Job] = {
             "follow revocations": self.use.follow_revocations,
             "record pending": self.use.record_pending,
+            "complete changes": self.use.project_user.keep_completing,
             "keep read models": self.use.load_read_models.keep,
         }
         try:

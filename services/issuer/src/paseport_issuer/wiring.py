@@ -93,6 +93,7 @@ class UseCases:
     authenticate_bearer: AuthenticateBearer
     ensure_accounts: EnsureAccounts
     load_read_models: LoadReadModels
+    project_user: ProjectUser
     record_pending: RecordPending
     follow_revocations: FollowRevocations
 
@@ -122,7 +123,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         clock=clock,
         ids=ids,
     )
-    project = ProjectUser(adapters.roles, revoke)
+    project = ProjectUser(record, adapters.roles, revoke, clock)
     limits = LimitAttempts(adapters.limiter, clock, attempts_per_address=settings.login_attempts_per_address)
     issue = IssueTokens(
         sign=sign,
@@ -189,6 +190,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
             record=record, hasher=adapters.hasher, clock=clock, randomness=randomness, ids=ids
         ),
         load_read_models=LoadReadModels(record, adapters.roles, publisher, revocations, clock),
+        project_user=project,
         record_pending=RecordPending(adapters.pending, record),
         follow_revocations=FollowRevocations(
             [(adapters.feed, HEARTBEAT_SECONDS), (RecordFeed(record), HEARTBEAT_SECONDS)], revocations, clock

@@ -275,6 +275,50 @@ async def test_a_deletion_that_an_outage_cut_off_is_completed_by_a_repetition(wo
     assert (state.username, state.roles, state.enabled) == ("", frozenset(), False)
 
 
+@pytest.mark.parametrize("deleting", [True, False])
+async def test_what_an_outage_cut_off_is_put_in_force_by_the_issuer_itself(world: IssuerWorld, deleting: bool) -> None:
+    """FT-20, AD-07: the administrator was told "recorded, not in force yet", and went home."""
+    user = await world.add_user()
+    issued = await world.sign_in()
+    delete = DeleteUserCommand(user.id, user.revision, ADMIN_ACTOR)
+    with world.outages.redis, pytest.raises(RecordedNotInForce):
+        await (world.use.delete_user(delete) if deleting else world.disable(user))
+    world.clock.advance(3)
+    with world.outages.redis, pytest.raises(Unavailable):
+        await world.use.project_user.complete()
+
+    assert await world.use.project_user.complete() == 1
+
+    with pytest.raises(InvalidGrant):
+        await world.refresh(issued.refresh_token)
+    with pytest.raises(InvalidAccessToken):
+        await world.authenticate(issued.access_token.value)
+    state = await world.roles.find(user.id)
+    assert state is not None
+    assert (state.username, state.enabled) == ("" if deleting else "alice", False)
+    assert await world.use.project_user.complete() == 0
+
+
+async def test_a_user_created_while_redis_is_away_is_known_afterwards(world: IssuerWorld) -> None:
+    """A miss in a complete directory is final, so the entry has to arrive."""
+    await world.roles.mark_complete()
+    with world.outages.redis, pytest.raises(RecordedNotInForce):
+        await world.add_user("late")
+    world.clock.advance(3)
+
+    await world.use.project_user.complete()
+
+    issued = await world.sign_in("late")
+    assert (await world.authenticate(issued.access_token.value)).username == "late"
+
+
+async def test_a_change_that_is_in_force_is_no_longer_due(world: IssuerWorld) -> None:
+    await world.disable(await world.add_user())
+    world.clock.advance(3)
+
+    assert await world.use.project_user.complete() == 0
+
+
 async def test_deleting_nobody_changes_nothing(world: IssuerWorld) -> None:
     unknown = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 

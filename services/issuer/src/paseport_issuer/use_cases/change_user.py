@@ -68,9 +68,8 @@ class ChangeUser:
             return await self._store(transaction, command)
 
         user = await self._record.transact(store)
-        # Also where nothing changed: a repeated request completes what an outage cut off.
-        revocation = self._revoke.older_than(user.id, user.version) if user.disabled else None
-        await self._project.changed(user, revocation)
+        # Also where nothing changed: whoever repeats a request need not wait for what an outage cut off.
+        await self._project.changed(user, ends_access=user.disabled)
         return user
 
     async def _store(self, transaction: RecordTransaction, command: ChangeUserCommand) -> User:
@@ -95,6 +94,7 @@ class ChangeUser:
         await transaction.users.update(after, expected_revision=before.revision)
         if disabling:
             await transaction.revocations.add(self._revoke.older_than(after.id, after.version))
+        await self._project.due(transaction, after, ends_access=after.disabled)
         old, new = changes(before, after)
         event = self._ids.audit_event(command.actor, "user.changed", str(after.id), before=old, after=new)
         await transaction.audit.append(event)

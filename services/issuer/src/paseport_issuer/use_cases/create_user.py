@@ -79,6 +79,7 @@ class CreateUser:
         async def store(transaction: RecordTransaction) -> None:
             await transaction.users.add(user)
             await transaction.audit.append(event)
+            await self._project.due(transaction, user)
 
         await self._record.transact(store)
         await self._project.changed(user)

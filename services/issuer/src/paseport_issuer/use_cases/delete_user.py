@@ -49,12 +49,12 @@ class DeleteUser:
             gone = replace(user, version=user.version + 1, revision=user.revision + 1)
             await transaction.revocations.add(self._revoke.older_than(gone.id, gone.version))
             await transaction.audit.append(self._ids.audit_event(command.actor, "user.deleted", str(user.id)))
+            await self._project.due(transaction, gone, ends_access=True)
             return gone
 
         try:
             gone = await self._record.transact(erase)
         except NotFound:
-            # A repeated request completes what an outage cut off.
-            await self._project.absent(command.user_id)
+            await self._project.complete_for(command.user_id)
             raise
-        await self._project.deleted(gone, self._revoke.older_than(gone.id, gone.version))
+        await self._project.deleted(gone)

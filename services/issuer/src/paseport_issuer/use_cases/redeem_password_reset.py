@@ -79,10 +79,11 @@ class RedeemPasswordReset:
             await transaction.users.update(after, expected_revision=before.revision)
             await transaction.revocations.add(self._revoke.older_than(after.id, after.version))
             await transaction.audit.append(self._ids.audit_event(actor, "user.password_reset", str(after.id)))
+            await self._project.due(transaction, after, ends_access=True)
             return after
 
         user = await self._record.transact(store)
-        await self._project.changed(user, self._revoke.older_than(user.id, user.version))
+        await self._project.changed(user, ends_access=True)
 
     async def _holder(self, token_hash: bytes) -> User:
         """Return whose link this is without consuming it: hashing is slow work, done outside the transaction."""

@@ -82,9 +82,9 @@ class RevokeAccess:
         )
         await self._pending.append(PendingEntry(event, ()))
 
-    async def user_version(self, revocation: Revocation, user_id: UUID) -> None:
+    async def user_version(self, user_id: UUID, min_version: int) -> None:
         """Put in force a user revocation that is on record already, then remove what it killed."""
-        await self._publisher.publish(revocation)
+        await self._publisher.publish(self.older_than(user_id, min_version))
         await self._families.revoke_all(user_id)
         await self._sessions.end_all(user_id)
 

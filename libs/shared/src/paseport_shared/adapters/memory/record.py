@@ -13,6 +13,7 @@ from uuid import UUID
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed, Unavailable
 from paseport_shared.domain.models.audit import AuditEvent
+from paseport_shared.domain.models.due_projection import DueProjection
 from paseport_shared.domain.models.identifiers import canonical
 from paseport_shared.domain.models.password_reset import PasswordReset
 from paseport_shared.domain.models.principal import SubjectState
@@ -34,6 +35,7 @@ class _Tables:
     revocations: Mapping[tuple[RevocationKind, str], Revocation] = field(default_factory=dict)
     password_resets: Mapping[UUID, PasswordReset] = field(default_factory=dict)
     signing_keys: Mapping[tuple[str, int], SigningKey] = field(default_factory=dict)
+    due_projections: Mapping[UUID, DueProjection] = field(default_factory=dict)
 
 
 class MemoryRecord:
@@ -105,6 +107,7 @@ class MemoryRecordTransaction:
         self._revocations = MemoryRevocationRecord(draft)
         self._password_resets = MemoryPasswordResetRepository(draft)
         self._signing_keys = MemorySigningKeyRepository(draft)
+        self._due_projections = MemoryDueProjections(draft)
 
     @property
     def users(self) -> MemoryUserRepository:
@@ -125,6 +128,11 @@ class MemoryRecordTransaction:
     def password_resets(self) -> MemoryPasswordResetRepository:
         """Password reset links."""
         return self._password_resets
+
+    @property
+    def due_projections(self) -> MemoryDueProjections:
+        """Changes that may not be in force everywhere yet."""
+        return self._due_projections
 
     @property
     def signing_keys(self) -> MemorySigningKeyRepository:
@@ -397,3 +405,39 @@ class MemorySigningKeyRepository:
         ):
             raise AlreadyExists("status")
         self._draft.tables = replace(tables, signing_keys={**others, identity: signing_key})
+
+
+class MemoryDueProjections:
+    """A ``DueProjections``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def put(self, due: DueProjection) -> None:
+        """See ``DueProjections.put``."""
+        tables = self._draft.tables
+        held = tables.due_projections.get(due.user_id)
+        if held is not None:
+            due = DueProjection(
+                due.user_id,
+                max(held.version, due.version),
+                max(held.revision, due.revision),
+                held.ends_access or due.ends_access,
+                min(held.since, due.since),
+            )
+        self._draft.tables = replace(tables, due_projections={**tables.due_projections, due.user_id: due})
+
+    async def settle(self, user_id: UUID, revision: int) -> None:
+        """See ``DueProjections.settle``."""
+        tables = self._draft.tables
+        left = {key: held for key, held in tables.due_projections.items() if key != user_id or held.revision > revision}
+        self._draft.tables = replace(tables, due_projections=left)
+
+    async def find(self, user_id: UUID) -> DueProjection | None:
+        """See ``DueProjections.find``."""
+        return self._draft.tables.due_projections.get(user_id)
+
+    async def oldest(self, limit: int) -> tuple[DueProjection, ...]:
+        """See ``DueProjections.oldest``."""
+        stored = self._draft.tables.due_projections.values()
+        return tuple(sorted(stored, key=lambda due: (due.since, due.user_id))[:limit])

@@ -120,3 +120,16 @@ signing_keys = sa.Table(
     ),
     **TABLE_OPTIONS,
 )
+
+# Without a foreign key: a deleted user's row is the one that must outlive the user.
+due_projections = sa.Table(
+    "due_projections",
+    metadata,
+    sa.Column("user_id", sa.Uuid(), primary_key=True),
+    sa.Column("version", sa.BigInteger(), nullable=False),
+    sa.Column("revision", sa.BigInteger(), nullable=False),
+    sa.Column("ends_access", sa.Boolean(), nullable=False),
+    sa.Column("since", UtcDateTime(), nullable=False),
+    sa.Index(None, "since"),
+    **TABLE_OPTIONS,
+)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from paseport_shared.domain.ports.audit_log import AuditLog
+from paseport_shared.domain.ports.due_projections import DueProjections
 from paseport_shared.domain.ports.password_reset_repository import PasswordResetRepository
 from paseport_shared.domain.ports.revocation_record import RevocationRecord
 from paseport_shared.domain.ports.signing_key_repository import SigningKeyRepository
@@ -35,6 +36,11 @@ class RecordTransaction(Protocol):
     @property
     def password_resets(self) -> PasswordResetRepository:
         """Password reset links."""
+        ...
+
+    @property
+    def due_projections(self) -> DueProjections:
+        """Changes that may not be in force everywhere yet."""
         ...
 
     @property
