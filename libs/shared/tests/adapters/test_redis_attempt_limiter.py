@@ -30,7 +30,7 @@ async def outcome(limiter: AttemptLimiter, attempts: list[Attempt], after: timed
 class RedisAttemptLimiterContract(AttemptLimiterContract):
     @pytest.fixture
     def limiter(self, access: RedisAccess, redis_namespace: str) -> RedisAttemptLimiter:
-        return RedisAttemptLimiter(access, f"{redis_namespace}attempts")
+        return RedisAttemptLimiter(access, f"attempts:{redis_namespace}")
 
 
 class TestRedisAttemptLimiterOnACluster(OnACluster, RedisAttemptLimiterContract):
@@ -61,7 +61,7 @@ class TestRedisAttemptLimiterOnASingleNode(OnASingleNode, RedisAttemptLimiterCon
     async def test_the_script_counts_as_the_limiter_in_memory_does(
         self, access: RedisAccess, redis_namespace: str, calls: list[tuple[timedelta, list[Attempt]]]
     ) -> None:
-        limiter, memory = RedisAttemptLimiter(access, redis_namespace), MemoryAttemptLimiter()
+        limiter, memory = RedisAttemptLimiter(access, f"attempts:{redis_namespace}"), MemoryAttemptLimiter()
         for key in KEYS.elements:
             await limiter.forgive(key)
 

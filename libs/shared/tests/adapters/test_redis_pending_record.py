@@ -9,7 +9,7 @@ from redis_support import OnACluster, OnASingleNode
 class RedisPendingRecordContract(PendingRecordContract):
     @pytest.fixture
     def pending(self, access: RedisAccess, redis_namespace: str) -> RedisPendingRecord:
-        return RedisPendingRecord(access, namespace=f"{redis_namespace}pending_record")
+        return RedisPendingRecord(access, namespace=f"paseport:{redis_namespace}pending_record")
 
 
 class TestRedisPendingRecordOnACluster(OnACluster, RedisPendingRecordContract):
@@ -20,7 +20,7 @@ class TestRedisPendingRecordOnASingleNode(OnASingleNode, RedisPendingRecordContr
     async def test_a_record_that_stays_away_does_not_fill_the_memory(
         self, access: RedisAccess, redis_namespace: str
     ) -> None:
-        pending = RedisPendingRecord(access, capacity=2, namespace=redis_namespace)
+        pending = RedisPendingRecord(access, capacity=2, namespace=f"paseport:{redis_namespace}")
         kept = [an_entry(), an_entry()]
         for entry in kept:
             await pending.append(entry)

@@ -34,7 +34,7 @@ class RedisRotationMachine(RefreshRotationMachine):
 
     def make_store(self) -> RedisRefreshTokenStore:
         self.access = RedisAccess(self.reached)
-        return RedisRefreshTokenStore(self.access, self.policy, f"test-{new_id()}")
+        return RedisRefreshTokenStore(self.access, self.policy, f"refresh_token:test-{new_id()}")
 
     def teardown(self) -> None:
         self.run(self.access.aclose())
@@ -119,7 +119,8 @@ class TestAdvanceScript(OnASingleNode):
         grace: timedelta,
         marks: bool,
     ) -> None:
-        store = RedisRefreshTokenStore(access, POLICY, redis_namespace)
+        namespace = f"refresh_token:{redis_namespace}"
+        store = RedisRefreshTokenStore(access, POLICY, namespace)
         oldest = max(0, live - remembered)
         family = replace(
             a_family(),
@@ -134,7 +135,7 @@ class TestAdvanceScript(OnASingleNode):
 
         (answer,) = await access.send(
             ADVANCE(
-                [f"{redis_namespace}:by_token:{family.id}"],
+                [f"{namespace}:by_token:{family.id}"],
                 presented,
                 presented + 1,
                 microseconds(NOW),

@@ -16,7 +16,7 @@ from redis_support import OnACluster, OnASingleNode, lose
 class RedisRefreshTokenStoreContract(RefreshTokenStoreContract):
     @pytest.fixture
     def namespace(self, redis_namespace: str) -> str:
-        return f"{redis_namespace}refresh_token"
+        return f"refresh_token:{redis_namespace}"
 
     @pytest.fixture
     def store_with(self, access: RedisAccess, namespace: str) -> MakeStore:

@@ -12,7 +12,7 @@ from redis_support import OnACluster, OnASingleNode
 class RedisRoleDirectoryContract(RoleDirectoryContract):
     @pytest.fixture
     def directory(self, access: RedisAccess, redis_namespace: str) -> RedisRoleDirectory:
-        return RedisRoleDirectory(access, namespace=f"{redis_namespace}role")
+        return RedisRoleDirectory(access, namespace=f"role:{redis_namespace}")
 
 
 class TestRedisRoleDirectoryOnACluster(OnACluster, RedisRoleDirectoryContract):
@@ -26,13 +26,13 @@ class TestRedisRoleDirectoryOnASingleNode(OnASingleNode, RedisRoleDirectoryContr
         state = a_state()
         await directory.put(state)
 
-        assert await access.send(("PTTL", f"{redis_namespace}role:{state.user_id}")) == [-1]
+        assert await access.send(("PTTL", f"role:{redis_namespace}:{state.user_id}")) == [-1]
 
     async def test_a_directory_whose_entries_end_is_never_complete(
         self, access: RedisAccess, redis_namespace: str
     ) -> None:
         """``REDIS_ROLE_TTL``: a miss may mean that an entry ended, so the issuer has to be asked."""
-        namespace = f"{redis_namespace}role"
+        namespace = f"role:{redis_namespace}"
         directory = RedisRoleDirectory(access, keep_for=timedelta(hours=1), namespace=namespace)
         state = a_state()
         await directory.put(state)
@@ -44,7 +44,7 @@ class TestRedisRoleDirectoryOnASingleNode(OnASingleNode, RedisRoleDirectoryContr
         assert 0 < left <= 3_600_000
 
     async def test_an_entry_stays_once_entries_no_longer_end(self, access: RedisAccess, redis_namespace: str) -> None:
-        namespace = f"{redis_namespace}role"
+        namespace = f"role:{redis_namespace}"
         state = a_state(1)
         await RedisRoleDirectory(access, keep_for=timedelta(hours=1), namespace=namespace).put(state)
 

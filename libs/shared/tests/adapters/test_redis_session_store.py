@@ -9,7 +9,7 @@ from redis_support import OnACluster, OnASingleNode
 class RedisSessionStoreContract(SessionStoreContract):
     @pytest.fixture
     def store(self, access: RedisAccess, policy: SessionPolicy, redis_namespace: str) -> RedisSessionStore:
-        return RedisSessionStore(access, policy, f"{redis_namespace}session")
+        return RedisSessionStore(access, policy, f"session:{redis_namespace}")
 
 
 class TestRedisSessionStoreOnACluster(OnACluster, RedisSessionStoreContract):

@@ -10,6 +10,7 @@ from typing import Final
 from paseport_shared.adapters.redis.access import RedisAccess
 from paseport_shared.adapters.redis.moments import microseconds, span
 from paseport_shared.adapters.redis.script import Script
+from paseport_shared.adapters.redis.settings import tagged
 from paseport_shared.domain.errors import TooManyAttempts
 from paseport_shared.domain.ports.attempt_limiter import Attempt
 
@@ -70,7 +71,7 @@ class RedisAttemptLimiter:
 
     def __init__(self, access: RedisAccess, namespace: str = NAMESPACE) -> None:
         self._access = access
-        self._namespace = namespace
+        self._prefix = tagged(namespace)
 
     async def take(self, attempts: Sequence[Attempt], now: datetime) -> None:
         """Count one attempt on every key, or, where any is used up, on none and raise ``TooManyAttempts``."""
@@ -88,5 +89,4 @@ class RedisAttemptLimiter:
         await self._access.send(("DEL", self._key(key)))
 
     def _key(self, key: str) -> str:
-        # One tag for all, so that a call's keys lie in one slot.
-        return f"{{{self._namespace}}}:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
+        return f"{self._prefix}:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"

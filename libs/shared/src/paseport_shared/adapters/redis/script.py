@@ -27,10 +27,13 @@ class Script:
     The first line is ``#!lua`` without flags. It makes Redis refuse the whole script, before its first command, on a
     replica, without enough replicas, and when memory or disk are full. Without it a script that happens not to write
     would answer from a replica, and "there is no such family" must never come from there.
+
+    A script that ``only_reads`` runs also where nothing can be written, so it has to ask by itself who answers.
     """
 
-    def __init__(self, source: str) -> None:
-        self._source = f"#!lua\n{source.strip()}\n"
+    def __init__(self, source: str, *, only_reads: bool = False) -> None:
+        first = "#!lua flags=no-writes" if only_reads else "#!lua"
+        self._source = f"{first}\n{source.strip()}\n"
         self._digest = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, keys: Sequence[Argument], *arguments: Argument) -> ScriptCall:

@@ -61,3 +61,9 @@ class RedisSettings:
         if self.wait_milliseconds * 2 > self.deadline_seconds * 1000:
             message = "the deadline must leave room for two waits: one may have to wait for another's"
             raise ValueError(message)
+
+
+def tagged(namespace: str) -> str:
+    """Return a prefix under which all keys lie in one hash slot: its first part is the tag, ``{attempts}``."""
+    tag, colon, rest = namespace.partition(":")
+    return f"{{{tag}}}{colon}{rest}"

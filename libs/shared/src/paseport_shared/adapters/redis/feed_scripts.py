@@ -1,0 +1,111 @@
+"""The scripts of the revocation feed.
+
+Keys, all in one slot: ``state``, a hash (``history``, ``epoch``, ``seq``, ``complete``); ``in_force``, a hash from
+"kind:subject" to "min_version:recorded_at:expires_at"; ``by_expiry``, the same names by the time they end; and
+``increments``, a stream whose entry ids are the positions, "epoch-seq". Times are microseconds since 1970. Versions and
+sequence numbers count changes: they stay below 2^53, up to which Lua's numbers are exact.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from paseport_shared.adapters.redis.script import Script
+
+# The history of writes that this node continues: a promoted replica and a restarted primary begin one of their own, and
+# whether theirs holds all that the last one acknowledged is not known.
+_STATE: Final = """
+local replication = redis.call('INFO', 'replication')
+if not string.find(replication, 'role:master', 1, true) then
+  return redis.error_reply("READONLY the feed is not read from a replica")
+end
+local history = string.match(replication, 'master_replid:(%x+)')
+local state = redis.call('HMGET', KEYS[1], 'history', 'epoch', 'seq', 'complete')
+local epoch, seq = state[2], state[3]
+local is_known = state[1] == history
+local is_complete = is_known and state[4] == '1'
+"""
+
+_STATE_BEGUN: Final = f"""
+{_STATE}
+if not is_known then
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  -- Above every earlier epoch, also where the last one was forgotten: then time has passed since.
+  epoch = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, now))
+  seq = '0'
+  redis.call('DEL', KEYS[4])
+  redis.call('HSET', KEYS[1], 'history', history, 'epoch', epoch, 'seq', seq, 'complete', '0')
+end
+"""
+
+ADD: Final = Script(f"""
+{_STATE_BEGUN}
+local name, version, recorded_at, expires_at = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local held = redis.call('HGET', KEYS[2], name)
+if held then
+  -- revocation_list.stricter: the higher minimum version, the later end.
+  local held_version, held_at, held_until = string.match(held, '^(%d*):(%-?%d+):(%-?%d+)$')
+  if held_version ~= '' and (version == '' or tonumber(held_version) > tonumber(version)) then
+    version = held_version
+  end
+  if tonumber(held_until) > tonumber(expires_at) then expires_at = held_until end
+  recorded_at = held_at
+end
+local merged = version .. ':' .. recorded_at .. ':' .. expires_at
+if merged ~= held then
+  seq = string.format('%.0f', tonumber(seq) + 1)
+  redis.call('HSET', KEYS[1], 'seq', seq)
+  redis.call('HSET', KEYS[2], name, merged)
+  redis.call('ZADD', KEYS[3], expires_at, name)
+  redis.call('XADD', KEYS[4], 'MAXLEN', '=', ARGV[5], epoch .. '-' .. seq, 'name', name, 'terms', merged)
+  -- More at once than is added, so that what has expired never piles up, and never so much that others wait.
+  local expired = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[3], 'LIMIT', 0, 100)
+  if #expired > 0 then
+    redis.call('HDEL', KEYS[2], unpack(expired))
+    redis.call('ZREM', KEYS[3], unpack(expired))
+  end
+end
+return {{epoch, seq}}
+""")
+
+EPOCH: Final = Script(f"""
+{_STATE_BEGUN}
+return epoch
+""")
+
+MARK_COMPLETE: Final = Script(f"""
+{_STATE_BEGUN}
+if epoch ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'complete', '1')
+return 1
+""")
+
+IS_COMPLETE: Final = Script(
+    f"""
+{_STATE}
+return is_complete and 1 or 0
+""",
+    only_reads=True,
+)
+
+SNAPSHOT: Final = Script(
+    f"""
+{_STATE}
+if not is_complete then return false end
+return {{epoch, seq, redis.call('HGETALL', KEYS[2])}}
+""",
+    only_reads=True,
+)
+
+CHANGES: Final = Script(
+    f"""
+-- Answers the increments after a position, or nothing where that cannot be all.
+{_STATE}
+if not is_complete or epoch ~= ARGV[1] then return false end
+local missing = tonumber(seq) - tonumber(ARGV[2])
+if missing < 0 or missing > redis.call('XLEN', KEYS[4]) then return false end
+return redis.call('XRANGE', KEYS[4], '(' .. ARGV[1] .. '-' .. ARGV[2], '+')
+""",
+    only_reads=True,
+)

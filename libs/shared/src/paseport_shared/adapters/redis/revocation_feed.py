@@ -1,0 +1,152 @@
+"""The revocation feed in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from paseport_shared.adapters.redis.access import RedisAccess
+from paseport_shared.adapters.redis.feed_scripts import ADD, CHANGES, EPOCH, IS_COMPLETE, MARK_COMPLETE, SNAPSHOT
+from paseport_shared.adapters.redis.moments import microseconds, moment
+from paseport_shared.adapters.redis.script import Reply
+from paseport_shared.adapters.redis.settings import tagged
+from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.revocation import (
+    FeedChange,
+    FeedPosition,
+    FeedSnapshot,
+    Revocation,
+    RevocationKind,
+)
+from paseport_shared.domain.ports.revocation_feed import FeedGap
+
+NAMESPACE: Final = "revocation"
+INCREMENTS_KEPT: Final = 4096
+_ANSWER_SECONDS: Final = 0.5
+"""How much longer than its wait a read may take: a verifier that was cut off has to notice it in time."""
+
+
+class RedisRevocationFeed:
+    """``RevocationPublisher`` and ``RevocationFeed`` on one primary.
+
+    An epoch belongs to one history of writes: Redis names it by the primary's replication id, which changes with every
+    failover and restart. All that verifiers read is checked against it on the primary, in the same step. Readers, who
+    write nothing that a replica could confirm, also have a majority of the Sentinels confirm the primary.
+    """
+
+    def __init__(
+        self, access: RedisAccess, *, increments_kept: int = INCREMENTS_KEPT, namespace: str = NAMESPACE
+    ) -> None:
+        self._access = access
+        self._increments_kept = increments_kept
+        prefix = tagged(namespace)
+        self._increments = f"{prefix}:increments"
+        self._keys = (f"{prefix}:state", f"{prefix}:in_force", f"{prefix}:by_expiry", self._increments)
+
+    # --- the issuer's end -----------------------------------------------------------------------------------------
+
+    async def publish(self, revocation: Revocation) -> FeedPosition:
+        """Put a revocation in force and return the position that includes it."""
+        # Confirmed also where it is in force already: an earlier attempt may not have been.
+        (position,) = await self._access.confirm(
+            ADD(
+                self._keys,
+                _name(revocation),
+                "" if revocation.min_version is None else revocation.min_version,
+                microseconds(revocation.recorded_at),
+                microseconds(revocation.expires_at),
+                self._increments_kept,
+            )
+        )
+        epoch, seq = position
+        return FeedPosition(int(epoch), int(seq))
+
+    async def epoch(self) -> int:
+        """Return the current epoch, begun now where the feed may have lost something."""
+        (epoch,) = await self._access.confirm(EPOCH(self._keys))
+        return int(epoch)
+
+    async def is_complete(self) -> bool:
+        """Say whether the current epoch was filled."""
+        (is_complete,) = await self._access.send(IS_COMPLETE(self._keys))
+        return bool(is_complete)
+
+    async def mark_complete(self, epoch: int) -> bool:
+        """Declare that everything in force was published in ``epoch``; False, and no effect, in any later one."""
+        (is_complete,) = await self._access.confirm(MARK_COMPLETE(self._keys, epoch))
+        return bool(is_complete)
+
+    # --- a verifier's end -----------------------------------------------------------------------------------------
+
+    async def snapshot(self, now: datetime) -> FeedSnapshot:
+        """Return all revocations that have not expired at ``now``."""
+        await self._access.confirm_primary()
+        # On a connection of its own: the answer may be large, and others need not wait for it.
+        answer = await self._access.read_alone(SNAPSHOT(self._keys))
+        if answer is None:
+            raise Unavailable("the revocation feed of this primary was not filled yet")
+        epoch, seq, fields = answer
+        held = (_revocation(name, terms) for name, terms in zip(fields[::2], fields[1::2], strict=True))
+        return FeedSnapshot(
+            FeedPosition(int(epoch), int(seq)), tuple(revocation for revocation in held if revocation.expires_at > now)
+        )
+
+    async def changes_since(self, position: FeedPosition, wait_seconds: float) -> tuple[FeedChange, ...]:
+        """Return the changes after ``position`` in order, waiting up to ``wait_seconds`` for the first one."""
+        end = asyncio.get_running_loop().time() + wait_seconds
+        try:
+            async with asyncio.timeout_at(end + _ANSWER_SECONDS):
+                changes = await self._at_hand(position)
+                left = end - asyncio.get_running_loop().time()
+                if changes or left <= 0:
+                    return changes
+                # Silence counts only if the feed is still the same one, on the same primary, once it is over.
+                return await self._next(position, left) or await self._at_hand(position)
+        except TimeoutError as error:
+            raise Unavailable("the revocation feed did not answer in time") from error
+
+    async def _at_hand(self, position: FeedPosition) -> tuple[FeedChange, ...]:
+        await self._access.confirm_primary()
+        (entries,) = await self._access.send(CHANGES(self._keys, position.epoch, position.seq))
+        if entries is None:
+            raise FeedGap
+        return _following(position, entries)
+
+    async def _next(self, position: FeedPosition, wait_seconds: float) -> tuple[FeedChange, ...]:
+        milliseconds = max(1, round(wait_seconds * 1000))
+        here = f"{position.epoch}-{position.seq}"
+        streams = await self._access.read_alone(
+            ("XREAD", "BLOCK", milliseconds, "STREAMS", self._increments, here), wait_seconds
+        )
+        return _following(position, streams[0][1]) if streams else ()
+
+
+def _name(revocation: Revocation) -> str:
+    return f"{revocation.kind.value}:{revocation.subject}"
+
+
+def _revocation(name: bytes, terms: bytes) -> Revocation:
+    kind, _, subject = name.decode().partition(":")
+    min_version, recorded_at, expires_at = terms.split(b":")
+    return Revocation(
+        RevocationKind(kind),
+        subject,
+        int(min_version) if min_version else None,
+        moment(int(recorded_at)),
+        moment(int(expires_at)),
+    )
+
+
+def _following(position: FeedPosition, entries: Sequence[Reply]) -> tuple[FeedChange, ...]:
+    """Return stream entries as changes. Raises ``FeedGap`` unless they follow ``position`` without a hole."""
+    changes = []
+    for entry_id, (_, name, _, terms) in entries:
+        epoch, _, seq = entry_id.partition(b"-")
+        change = FeedChange(FeedPosition(int(epoch), int(seq)), _revocation(name, terms))
+        if change.position != FeedPosition(position.epoch, position.seq + 1):
+            raise FeedGap
+        position = change.position
+        changes.append(change)
+    return tuple(changes)

@@ -1,0 +1,60 @@
+from collections.abc import AsyncIterator
+
+import pytest
+from contracts.revocation_feed import LoseEverything, RevocationFeedContract, a_revocation
+from contracts.support import NOW, SECOND
+from paseport_shared.adapters.redis.access import RedisAccess
+from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
+from paseport_shared.adapters.redis.settings import tagged
+from paseport_testkit.harness.redis import RedisCluster, RedisNode
+from redis_support import OnACluster, OnASingleNode, cluster_settings, lose, node_settings
+
+
+class RedisRevocationFeedContract(RevocationFeedContract):
+    @pytest.fixture
+    def increments_kept(self) -> int:
+        return 64
+
+    @pytest.fixture
+    def namespace(self, redis_namespace: str) -> str:
+        return f"revocation:{redis_namespace}"
+
+    @pytest.fixture
+    def publisher(self, access: RedisAccess, increments_kept: int, namespace: str) -> RedisRevocationFeed:
+        return RedisRevocationFeed(access, increments_kept=increments_kept, namespace=namespace)
+
+    @pytest.fixture
+    def feed(self, verifier: RedisAccess, namespace: str) -> RedisRevocationFeed:
+        return RedisRevocationFeed(verifier, namespace=namespace)
+
+    @pytest.fixture
+    def lose_everything(self, access: RedisAccess, namespace: str) -> LoseEverything:
+        async def flush() -> None:
+            parts = ["state", "in_force", "by_expiry", "increments"]
+            await lose(access, *(f"{tagged(namespace)}:{part}" for part in parts))
+
+        return flush
+
+
+class TestRedisRevocationFeedOnACluster(OnACluster, RedisRevocationFeedContract):
+    @pytest.fixture
+    async def verifier(self, redis_cluster: RedisCluster) -> AsyncIterator[RedisAccess]:
+        async with RedisAccess(cluster_settings(redis_cluster)) as verifier:
+            yield verifier
+
+
+class TestRedisRevocationFeedOnASingleNode(OnASingleNode, RedisRevocationFeedContract):
+    @pytest.fixture
+    async def verifier(self, redis_node: RedisNode) -> AsyncIterator[RedisAccess]:
+        async with RedisAccess(node_settings(redis_node)) as verifier:
+            yield verifier
+
+    async def test_expired_revocations_do_not_fill_the_memory(
+        self, publisher: RedisRevocationFeed, feed: RedisRevocationFeed, access: RedisAccess, namespace: str
+    ) -> None:
+        for step in range(1000):
+            await publisher.publish(a_revocation(at=NOW + step * SECOND, life=300 * SECOND))
+
+        held = await access.send(("HLEN", f"{tagged(namespace)}:in_force"), ("ZCARD", f"{tagged(namespace)}:by_expiry"))
+        assert held == [300, 300]
+        assert len((await feed.snapshot(NOW + 999 * SECOND)).revocations) == 300
