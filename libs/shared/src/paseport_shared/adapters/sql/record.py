@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from paseport_shared.adapters.sql.audit_log import SqlAuditLog
-from paseport_shared.adapters.sql.engine import pool_size
+from paseport_shared.adapters.sql.due_projections import SqlDueProjections
+from paseport_shared.adapters.sql.engine import capacity_of
 from paseport_shared.adapters.sql.password_reset_repository import SqlPasswordResetRepository
+from paseport_shared.adapters.sql.places import Places
 from paseport_shared.adapters.sql.revocation_record import SqlRevocationRecord
 from paseport_shared.adapters.sql.session import SqlSession
 from paseport_shared.adapters.sql.signing_key_repository import SqlSigningKeyRepository
@@ -24,6 +26,9 @@ from paseport_shared.domain.ports.record import RecordTransaction
 T = TypeVar("T")
 
 DEADLINE: Final = timedelta(seconds=2)
+PATIENCE: Final = timedelta(milliseconds=800)
+"""How long a caller waits for a connection: FT-16 wants the refusal within a second."""
+QUEUE: Final = 100
 _ATTEMPTS: Final = 8
 _FIRST_PAUSE_SECONDS: Final = 0.01
 _LONGEST_PAUSE_SECONDS: Final = 0.25
@@ -33,22 +38,35 @@ _jitter: Final = secrets.SystemRandom()
 class SqlRecord:
     """A ``Record`` on SQLite or MariaDB.
 
-    ``deadline`` bounds a whole transaction: waiting for a connection, every repetition, the commit. The engine
-    belongs to whoever created it.
+    ``deadline`` bounds a whole transaction: waiting for a connection, every repetition, the commit. At most ``queue``
+    callers wait for a connection. The engine belongs to whoever created it.
     """
 
-    def __init__(self, engine: AsyncEngine, *, deadline: timedelta = DEADLINE) -> None:
+    def __init__(self, engine: AsyncEngine, *, deadline: timedelta = DEADLINE, queue: int = QUEUE) -> None:
         self._engine = engine
         self._deadline = deadline
-        # Callers queue here and not in the pool: a caller who gives up while the pool opens a connection would leave
-        # those behind him waiting, though there is room again.
-        self._places = asyncio.Semaphore(pool_size(engine))
+        self._places = Places(capacity_of(engine), queue, PATIENCE)
+
+    @property
+    def capacity(self) -> int:
+        """How many transactions run at a time: one for each connection of the pool."""
+        return self._places.capacity
+
+    @property
+    def in_use(self) -> int:
+        """How many connections are busy, those included that are being cleaned up behind a caller who has gone."""
+        return self._places.in_use
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for a connection."""
+        return self._places.waiting
 
     async def transact(self, work: Callable[[RecordTransaction], Awaitable[T]]) -> T:
         """See ``Record.transact``.
 
         After contention, or after a connection was lost before the commit, the work is run again: up to eight times
-        in all, with growing random pauses, inside the deadline.
+        in all, with growing random pauses, inside the deadline. ``Overloaded`` where no connection comes free.
         """
         return await self._within_deadline(self._repeat(work))
 
@@ -59,9 +77,9 @@ class SqlRecord:
     async def _repeat(self, work: Callable[[SqlRecordTransaction], Awaitable[T]]) -> T:
         attempt = 1
         while True:
-            session = SqlSession(self._engine, locks_what_it_reads=attempt > 1)
+            session = SqlSession(self._engine, self._places, locks_what_it_reads=attempt > 1)
             try:
-                async with self._places, session:
+                async with session:
                     answer = await work(SqlRecordTransaction(session))
                     await session.commit()
                     return answer
@@ -96,6 +114,7 @@ class SqlRecordTransaction:
         self._revocations = SqlRevocationRecord(session)
         self._password_resets = SqlPasswordResetRepository(session)
         self._signing_keys = SqlSigningKeyRepository(session)
+        self._due_projections = SqlDueProjections(session)
 
     @property
     def users(self) -> SqlUserRepository:
@@ -116,6 +135,11 @@ class SqlRecordTransaction:
     def password_resets(self) -> SqlPasswordResetRepository:
         """Password reset links."""
         return self._password_resets
+
+    @property
+    def due_projections(self) -> SqlDueProjections:
+        """Changes that may not be in force everywhere yet."""
+        return self._due_projections
 
     @property
     def signing_keys(self) -> SqlSigningKeyRepository:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
+from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from paseport_shared.adapters.sql.faults import Fault, describe, fault_of
+from paseport_shared.adapters.sql.places import Places
 from paseport_shared.domain.errors import Overloaded, Unavailable
+
+_CLEANING_TIMEOUT: Final = timedelta(seconds=1)
+"""How long a rollback may take before the connection is cut instead, which rolls back as well."""
 
 
 class ConstraintViolated(Exception):
@@ -26,11 +32,16 @@ class SqlSession:
 
     ``failure`` remembers what broke the transaction. The database may have rolled it back then, so nothing of it can
     be committed, even if somebody caught the ``Unavailable`` and went on.
+
+    ``locks_what_it_reads`` is for work that met contention before. MariaDB's serialisable transactions share what they
+    read; two that go on to write the same row wait for each other until one is shot, and so do those that repeat.
+    Locking from the first reading on makes them queue. SQLite's transactions always do.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, places: Places, *, locks_what_it_reads: bool = False) -> None:
         self._engine = engine
-        self._exits = AsyncExitStack()
+        self._places = places
+        self._locks_what_it_reads = locks_what_it_reads
         self._connection: AsyncConnection | None = None
         self.failure: Unavailable | None = None
         self.is_repeatable = False
@@ -38,13 +49,26 @@ class SqlSession:
 
     async def __aenter__(self) -> Self:
         try:
-            self._connection = await self._exits.enter_async_context(self._engine.connect())
-            await self._connection.begin()
+            await self._places.take()
+        except Overloaded as error:
+            self.failure = error
+            raise
+        try:
+            self._connection = await self._engine.connect()
         except PoolTimeout as error:
+            self._places.give_back()
             self.failure = Overloaded("no connection to the record came free")
             raise self.failure from error
         except DBAPIError as error:
-            failure = self._break(error)
+            self._places.give_back()
+            raise self._fail(error) from error
+        except BaseException:
+            self._places.give_back()
+            raise
+        try:
+            await self._connection.begin()
+        except DBAPIError as error:
+            failure = await self._break(error)
             await self._close()
             raise failure from error
         except BaseException:
@@ -62,15 +86,20 @@ class SqlSession:
     ) -> sa.CursorResult[Any]:
         """Run one statement, once or for each of several parameters.
 
-        Raises ``ConstraintViolated`` and ``Unavailable``.
+        Raises ``ConstraintViolated`` and ``Unavailable``; ValueError for a value that its column cannot hold.
         """
+        if self._locks_what_it_reads and isinstance(statement, sa.Select):
+            statement = statement.with_for_update()
         try:
             return await self._open().execute(statement, parameters)
         except IntegrityError as error:
             raise ConstraintViolated(describe(error)) from error
+        except DataError as error:  # too long, out of range: the caller's mistake, not an outage
+            message = f"a value does not fit its column: {describe(error)}"
+            raise ValueError(message) from error
         except DBAPIError as error:
-            raise self._break(error) from error
-        except StatementError as error:  # a value that its column type refuses: the caller's mistake, not an outage
+            raise await self._break(error) from error
+        except StatementError as error:  # a value that its column type refuses: the caller's mistake too
             raise error.orig or error from error
 
     async def upsert(
@@ -79,7 +108,8 @@ class SqlSession:
         """Insert a row; where its primary key exists, apply ``changes`` to the stored one instead, in one statement.
 
         Without ``changes`` the stored row stays as it is. The table must have no other unique column: MariaDB would
-        take a row that is equal there for the stored one.
+        take a row that is equal there for the stored one. No change may read a column that another one writes: MariaDB
+        applies them one after the other.
         """
         key = list(table.primary_key.columns)
         if self._open().dialect.name == "sqlite":
@@ -98,7 +128,7 @@ class SqlSession:
         try:
             await self._open().commit()
         except DBAPIError as error:
-            failure = self._break(error)
+            failure = await self._break(error)
             if fault_of(error) is Fault.LOST:
                 # The server may have committed before the line went dead: running the work again could do it twice.
                 self.is_repeatable = False
@@ -112,13 +142,32 @@ class SqlSession:
             raise self.failure
         return self._connection
 
-    def _break(self, error: DBAPIError) -> Unavailable:
+    async def _break(self, error: DBAPIError) -> Unavailable:
+        failure = self._fail(error)
+        if fault_of(error) is Fault.LOST and self._connection is not None and not self._connection.invalidated:
+            await self._connection.invalidate()
+        return failure
+
+    def _fail(self, error: DBAPIError) -> Unavailable:
         self.failure = Unavailable(f"the record failed: {describe(error)}")
         self.is_repeatable = fault_of(error) is not Fault.BROKEN
         return self.failure
 
     async def _close(self) -> None:
-        self._connection = None
-        # A rollback that finds its connection gone has nothing left to roll back.
-        with suppress(DBAPIError):
-            await self._exits.aclose()
+        """Hand the connection back clean. It is cleaned, or cut, even if the caller goes away meanwhile."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            cleaning = asyncio.create_task(_clean(connection))
+            self._places.give_back_after(cleaning)
+            await asyncio.shield(cleaning)
+
+
+async def _clean(connection: AsyncConnection) -> None:
+    """Roll back what was not committed and return the connection to the pool.
+
+    A server that hangs never answers the rollback; the pool cuts a connection whose cleaning was cancelled. A rollback
+    that finds its connection gone has nothing left to roll back.
+    """
+    with suppress(DBAPIError, TimeoutError):
+        async with asyncio.timeout(_CLEANING_TIMEOUT.total_seconds()):
+            await connection.close()
