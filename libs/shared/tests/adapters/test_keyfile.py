@@ -75,7 +75,7 @@ def open_key_file(path: Path, clock: ManualClock) -> Callable[[], KeyFile]:
 class TestKeyFileAsSigningKeys(SigningKeysContract):
     @pytest.fixture
     def make_signing_keys(self, path: Path, open_key_file: Callable[[], KeyFile]) -> MakeSigningKeys:
-        def make(statuses: Sequence[KeyStatus]) -> KeyFile:
+        async def make(statuses: Sequence[KeyStatus]) -> KeyFile:
             # Newest first: the order in the file is not the order of age.
             numbered = list(enumerate(statuses, start=1))
             write(path, *(entry(version, status) for version, status in reversed(numbered)))

@@ -3,14 +3,16 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from contracts.key_holder import KeyHolderContract, Rotate
 from contracts.raw_signer import RawSignerContract
+from contracts.support import Unreachable
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from paseport.paserk import public_key_id
 from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import Credential, StaticToken
@@ -282,18 +284,26 @@ async def test_after_its_end_nothing_is_signed(stub: StubServer, open_access: Op
 # --- public keys --------------------------------------------------------------------------------------------------
 
 
-async def test_the_issuer_reads_every_version_with_its_paserk_id(access: VaultAccess, transit_key: TransitKey) -> None:
-    """KR-06: named by what they are. Twelve versions: their order is that of numbers, not of text."""
-    before = datetime.now(UTC)
-    for _ in range(11):
-        transit_key.rotate()
+class TestTransitKeyHolder(KeyHolderContract):
+    @pytest.fixture
+    def holder(self, access: VaultAccess, transit_key: TransitKey) -> TransitKeyHolder:
+        return TransitKeyHolder(access, transit_key.name)
 
-    versions = await TransitKeyHolder(access, transit_key.name).versions()
+    @pytest.fixture
+    def rotate(self, transit_key: TransitKey) -> Rotate:
+        return transit_key.rotate
 
-    assert [held.version for held in versions] == list(range(1, 13))
-    assert [held.kid for held in versions] == [public_key_id(held.public_key) for held in versions]
-    assert len({held.kid for held in versions}) == 12
-    assert all(abs(held.created_at - before) < timedelta(minutes=1) for held in versions)
+    @pytest.fixture
+    def unreachable(self, vault: Vault) -> Unreachable:
+        @asynccontextmanager
+        async def paused() -> AsyncIterator[None]:
+            vault.pause()
+            try:
+                yield
+            finally:
+                vault.resume()
+
+        return paused()
 
 
 async def test_a_key_that_vault_does_not_have_is_unavailable(

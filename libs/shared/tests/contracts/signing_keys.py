@@ -1,6 +1,6 @@
 """What every ``SigningKeys`` and every ``VerificationKeys`` promises."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -13,7 +13,7 @@ from paseport_shared.domain.ports.signing_keys import SigningKeys, VerificationK
 
 EVERY_STATUS = (KeyStatus.RETIRED, KeyStatus.REVOKED, KeyStatus.RETIRING, KeyStatus.ACTIVE, KeyStatus.PUBLISHED)
 
-MakeSigningKeys = Callable[[Sequence[KeyStatus]], SigningKeys]
+MakeSigningKeys = Callable[[Sequence[KeyStatus]], Awaitable[SigningKeys]]
 """Given the states of versions 1, 2, 3 …, make them."""
 
 
@@ -21,13 +21,13 @@ class SigningKeysContract:
     """The adapter's file supplies the fixture ``make_signing_keys`` (``MakeSigningKeys``)."""
 
     async def test_the_issuer_signs_with_the_one_active_version(self, make_signing_keys: MakeSigningKeys) -> None:
-        key = await make_signing_keys(EVERY_STATUS).active()
+        key = await (await make_signing_keys(EVERY_STATUS)).active()
 
         assert (key.version, key.status) == (4, KeyStatus.ACTIVE)
 
     async def test_a_key_is_named_by_its_paserk_id(self, make_signing_keys: MakeSigningKeys) -> None:
         """KR-06: the id is computed from the key, so another key has another id."""
-        keys = await make_signing_keys([KeyStatus.RETIRING, KeyStatus.ACTIVE]).published()
+        keys = await (await make_signing_keys([KeyStatus.RETIRING, KeyStatus.ACTIVE])).published()
 
         assert [key.kid for key in keys] == [public_key_id(key.public_key) for key in keys]
         assert len({key.kid for key in keys}) == 2
@@ -36,7 +36,7 @@ class SigningKeysContract:
         self, make_signing_keys: MakeSigningKeys
     ) -> None:
         """KR-02: the next key is published before it signs. KR-04: verifiers are told of a revoked one."""
-        published = await make_signing_keys(EVERY_STATUS).published()
+        published = await (await make_signing_keys(EVERY_STATUS)).published()
 
         assert [(key.version, key.status) for key in published] == list(enumerate(EVERY_STATUS, start=1))[1:]
 
@@ -45,11 +45,13 @@ class SigningKeysContract:
         self, make_signing_keys: MakeSigningKeys, statuses: Sequence[KeyStatus]
     ) -> None:
         """KR-04: after an emergency revocation the issuer stops; it does not fall back on another version."""
+        keys = await make_signing_keys(statuses)
+
         with pytest.raises(Unavailable):
-            await make_signing_keys(statuses).active()
+            await keys.active()
 
     async def test_callers_at_the_same_time_get_the_same_key(self, make_signing_keys: MakeSigningKeys) -> None:
-        keys = make_signing_keys([KeyStatus.ACTIVE])
+        keys = await make_signing_keys([KeyStatus.ACTIVE])
 
         answers = await crowd(keys.active)
 

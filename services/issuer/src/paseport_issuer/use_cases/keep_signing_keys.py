@@ -35,12 +35,22 @@ class KeepSigningKeys:
     is published stays.
     """
 
-    def __init__(self, *, key_name: str, record: Record, holder: KeyHolder, clock: Clock, ids: NewIds) -> None:
+    def __init__(
+        self,
+        *,
+        key_name: str,
+        record: Record,
+        holder: KeyHolder,
+        clock: Clock,
+        ids: NewIds,
+        refresh_seconds: float = REFRESH_SECONDS,
+    ) -> None:
         self._key_name = key_name
         self._record = record
         self._holder = holder
         self._clock = clock
         self._ids = ids
+        self._refresh_seconds = refresh_seconds
         self._keys: tuple[VerificationKey, ...] | None = None
         self._is_current = False
         self._foreign: frozenset[str] = frozenset()
@@ -48,7 +58,7 @@ class KeepSigningKeys:
     async def __call__(self) -> None:
         """Keep the copy current until cancelled."""
         while True:
-            await asyncio.sleep(REFRESH_SECONDS if self._is_current else RETRY_SECONDS)
+            await asyncio.sleep(self._refresh_seconds if self._is_current else RETRY_SECONDS)
             with suppress(Unavailable):
                 await self.load()
 

@@ -1,0 +1,51 @@
+"""What every ``KeyHolder`` promises."""
+
+from collections.abc import Callable
+
+import pytest
+from contracts.support import Unreachable, crowd
+from paseport.paserk import public_key_id
+from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.ports.key_holder import KeyHolder
+
+Rotate = Callable[[], object]
+
+
+class KeyHolderContract:
+    """The adapter's file supplies the fixtures ``holder``, of a key with one version; ``rotate``, which makes a new
+    version of it; and ``unreachable``."""
+
+    async def test_the_issuer_reads_every_version_with_its_paserk_id(self, holder: KeyHolder, rotate: Rotate) -> None:
+        """KR-06: named by what they are. Twelve versions: their order is that of numbers, not of text."""
+        for _ in range(11):
+            rotate()
+
+        versions = await holder.versions()
+
+        assert [held.version for held in versions] == list(range(1, 13))
+        assert [held.kid for held in versions] == [public_key_id(held.public_key) for held in versions]
+        assert len({held.kid for held in versions}) == 12
+        assert [held.created_at for held in versions] == sorted(held.created_at for held in versions)
+        assert all(held.created_at.tzinfo is not None for held in versions)
+
+    async def test_a_rotation_leaves_earlier_versions_as_they_were(self, holder: KeyHolder, rotate: Rotate) -> None:
+        (first,) = await holder.versions()
+
+        rotate()
+
+        assert (await holder.versions())[0] == first
+
+    async def test_callers_at_the_same_time_read_the_same(self, holder: KeyHolder) -> None:
+        answers = await crowd(holder.versions, 20)
+
+        assert len(set(answers)) == 1
+
+    async def test_a_holder_that_does_not_answer_is_unavailable_and_not_without_keys(
+        self, holder: KeyHolder, unreachable: Unreachable
+    ) -> None:
+        """KR-08."""
+        async with unreachable:
+            with pytest.raises(Unavailable):
+                await holder.versions()
+
+        assert len(await holder.versions()) == 1
