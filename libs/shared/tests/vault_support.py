@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import json
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import AppRole
 from paseport_shared.domain.models.secret import Secret
+from paseport_testkit.harness.certificates import Certificates
 from paseport_testkit.harness.vault import MOUNT_PATH, Vault
 
 
@@ -117,10 +119,12 @@ def always(reply: Reply) -> Callable[[Request], Awaitable[Reply]]:
 
 
 @contextlib.asynccontextmanager
-async def stub_server(answer: Callable[[Request], Awaitable[Reply]]) -> AsyncIterator[StubServer]:
+async def stub_server(
+    answer: Callable[[Request], Awaitable[Reply]], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[StubServer]:
     stub = StubServer(answer)
-    async with _listening(stub.serve) as port:
-        stub.url = f"http://127.0.0.1:{port}"
+    async with _listening(stub.serve, tls, host) as port:
+        stub.url = f"{'http' if tls is None else 'https'}://{host}:{port}"
         yield stub
 
 
@@ -147,6 +151,13 @@ async def _write_reply(writer: asyncio.StreamWriter, reply: Reply) -> None:
         await writer.drain()
         await asyncio.sleep(reply.pause_between_bytes)
     await writer.drain()
+
+
+def tls_of(certificates: Certificates) -> ssl.SSLContext:
+    """A server's side of TLS."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificates.certificate, certificates.key)
+    return tls
 
 
 # --- a slow link --------------------------------------------------------------------------------------------------
@@ -192,6 +203,8 @@ async def slow_link(vault: Vault) -> AsyncIterator[SlowLink]:
 @contextlib.asynccontextmanager
 async def _listening(
     serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[int]:
     """Serve on a free port; at the end every connection is cut, whatever it waits for."""
     serving: set[asyncio.Task[None]] = set()
@@ -205,7 +218,7 @@ async def _listening(
 
         serving.add(asyncio.create_task(run()))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, host, 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

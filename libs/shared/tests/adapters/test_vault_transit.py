@@ -22,9 +22,20 @@ from paseport_shared.adapters.vault.transport import MAX_ANSWER_BYTES, VaultAddr
 from paseport_shared.domain.errors import AuthError, Overloaded, Unavailable
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import KeyStatus, VerificationKey
+from paseport_testkit.harness.certificates import Certificates
 from paseport_testkit.harness.ports import free_port
 from paseport_testkit.harness.vault import Vault
-from vault_support import Reply, Request, StubServer, TransitKey, always, create_key, stub_server, until_idle
+from vault_support import (
+    Reply,
+    Request,
+    StubServer,
+    TransitKey,
+    always,
+    create_key,
+    stub_server,
+    tls_of,
+    until_idle,
+)
 
 SIGN_PATH = "/v1/transit/sign/paseport-access"
 ANY_TOKEN = StaticToken(Secret("a token that only this test knows"))
@@ -210,6 +221,28 @@ async def test_namespace_and_mount_path_are_the_operator_s(stub: StubServer) -> 
 def test_a_ca_bundle_that_is_not_there_is_said_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no CA bundle at .*ca\.pem"):
         VaultAccess(VaultAddress("https://vault.example", ca_bundle=tmp_path / "ca.pem"), ANY_TOKEN, SystemClock())
+
+
+async def test_over_tls_only_the_operator_s_authority_is_believed(tmp_path: Path) -> None:
+    """A Vault of somebody else, or one whose certificate is for another address, never sees the token."""
+    ours, theirs = Certificates(tmp_path / "ours"), Certificates(tmp_path / "theirs")
+
+    async def outcome(certificates: Certificates, believed: Path | None, host: str = "127.0.0.1") -> tuple[str, int]:
+        async with stub_server(always(signed("vault:v1:" + SIGNATURE)), tls_of(certificates), host) as stub:
+            access = VaultAccess(VaultAddress(stub.url, ca_bundle=believed), ANY_TOKEN, SystemClock())
+            try:
+                signature = await TransitSigner(access, "paseport-access").sign(b"a message", key_version=1)
+            except Unavailable as error:
+                return error.reason, len(stub.requests)
+            finally:
+                access.close()
+            return f"{len(signature)} bytes", len(stub.requests)
+
+    refused = (f"no answer from Vault to POST {SIGN_PATH}: SSLError", 0)
+    assert await outcome(ours, ours.ca) == ("64 bytes", 1)
+    assert await outcome(theirs, ours.ca) == refused
+    assert await outcome(ours, ours.ca, host="127.0.0.2") == refused
+    assert await outcome(ours, None) == refused
 
 
 # --- threads and connections --------------------------------------------------------------------------------------
