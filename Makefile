@@ -36,6 +36,7 @@ lint: $(PYTHON_READY) ## Style, formatting, lock files, OpenAPI documents, the t
 	$(BIN)/python tools/check_locks.py
 	$(BIN)/python tools/check_openapi.py
 	$(BIN)/python tools/check_security_table.py
+	$(BIN)/python tools/check_docker.py
 
 types: $(PYTHON_READY) ## mypy in strict mode
 	$(BIN)/mypy libs/*/src services/*/src tools/*.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import stat
 import subprocess
@@ -11,6 +12,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from paseport_api.settings import ProductionSettings as ApiSettings
+from paseport_issuer.settings import ProductionSettings as IssuerSettings
+from paseport_shared.settings import load_settings
 
 DOCKER = Path(__file__).resolve().parents[4] / "docker"
 
@@ -54,6 +58,54 @@ def test_every_secret_of_the_compose_file_is_made_for_its_owner_alone(folder: Pa
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE((folder / "secrets").stat().st_mode) == 0o700
     tomllib.loads((folder / "secrets" / "rauthy.toml").read_text())
+
+
+def environment_of(service: str, folder: Path) -> dict[str, str]:
+    """Return what a container of the compose file gets, with the secrets where they are on this machine."""
+    checks = loaded(DOCKER.parent / "tools" / "check_docker.py")
+    compose = checks.read_compose(checks.read_example())
+    where = {name: str(folder / options["file"]) for name, options in compose["secrets"].items()}
+    return {
+        name: where[value.removeprefix("/run/secrets/")] if value.startswith("/run/secrets/") else value
+        for name, value in compose["services"][service]["environment"].items()
+    }
+
+
+def test_both_services_accept_what_the_compose_file_gives_them(folder: Path) -> None:
+    """FT-22."""
+    make_secrets(folder)
+    for name in ("vault_role_id", "vault_secret_id"):
+        (folder / "secrets" / "vault" / name).write_text("0123456789abcdef")
+
+    issuer = load_settings(IssuerSettings, environment_of("issuer", folder))
+    api = load_settings(ApiSettings, environment_of("api", folder))
+
+    assert issuer.issuer.access_token_issuer == api.api.access_token_issuer == "https://localhost:8443"
+    assert issuer.issuer.service_secret == api.api.service_secret
+    assert issuer.issuer.trusted_proxies == api.api.trusted_proxies == ("10.131.1.10/32",)
+    assert issuer.redis.wait_replicas == 1
+    assert (issuer.server_port, issuer.internal_port) == (3000, 3010)
+
+
+def test_the_edge_gets_all_that_its_configuration_asks_for(folder: Path) -> None:
+    image = {
+        name: value
+        for line in (DOCKER / "Dockerfile").read_text().splitlines()
+        for name, _, value in [line.removeprefix("ENV ").strip(" \\").partition("=")]
+        if name.startswith("PASEPORT_")
+    }
+
+    rendered = subprocess.run(
+        ["sh", DOCKER / "nginx" / "render.sh"],
+        env={"PATH": os.environ["PATH"], **image, **environment_of("edge", folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert "${" not in rendered
+    assert "server 10.131.1.20:3000 " in rendered
+    assert "return 308 https://localhost:8443$request_uri;" in rendered
 
 
 def test_making_secrets_again_overwrites_nothing(folder: Path) -> None:
