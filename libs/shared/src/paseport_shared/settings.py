@@ -86,9 +86,10 @@ _Settings = TypeVar("_Settings", bound=msgspec.Struct)
 def load_settings(kind: type[_Settings], environ: Mapping[str, str] | None = None, **given: object) -> _Settings:
     """Return the settings. ``given`` fields are decided by the caller and not read; the environment is ``os.environ``.
 
-    A field without ``Env`` is given or has a default. An empty variable counts as unset. Relations are checked once
-    every variable is usable. Raises ``SettingsProblems``, which names every variable that is missing, unreadable or out
-    of bounds; ``TypeError`` for a Struct that gives a secret a default other than None.
+    A field without ``Env`` is given, has a default, or is a group of settings with a Struct of its own. An empty
+    variable counts as unset. Relations are checked once every variable is usable. Raises ``SettingsProblems``, which
+    names every variable that is missing, unreadable or out of bounds; ``TypeError`` for a Struct that gives a secret a
+    default other than None.
     """
     environ = os.environ if environ is None else environ
     hints = get_type_hints(kind, include_extras=True)
@@ -96,7 +97,15 @@ def load_settings(kind: type[_Settings], environ: Mapping[str, str] | None = Non
     problems: list[SettingProblem] = []
     for field in msgspec.structs.fields(kind):
         env = _env_of(hints[field.name])
-        if env is None or field.name in given:
+        if field.name in given:
+            continue
+        if env is None:
+            group = _plain_type(hints[field.name])
+            if isinstance(group, type) and issubclass(group, msgspec.Struct):
+                try:
+                    values[field.name] = load_settings(group, environ)
+                except SettingsProblems as error:
+                    problems += error.problems
             continue
         if isinstance(field.default, Secret):
             message = f"{kind.__name__}.{field.name} is a secret and has a default"
@@ -120,9 +129,15 @@ def load_settings(kind: type[_Settings], environ: Mapping[str, str] | None = Non
 
 
 def variables(kind: type[msgspec.Struct]) -> dict[str, Env]:
-    """Return the variable of each field that has one, so that documentation can be checked against the settings."""
-    hints = get_type_hints(kind, include_extras=True)
-    return {name: env for name, hint in hints.items() if (env := _env_of(hint)) is not None}
+    """Return the variable of each field that has one, those of groups included: to check documentation."""
+    found: dict[str, Env] = {}
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        env, group = _env_of(hint), _plain_type(hint)
+        if env is not None:
+            found[name] = env
+        elif isinstance(group, type) and issubclass(group, msgspec.Struct):
+            found |= variables(group)
+    return found
 
 
 # --- reading ------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.service_reading import Pool
 from paseport_shared.http.health import health_handlers
 from paseport_shared.http.logging import configure_logging, redact_secrets
-from paseport_shared.http.metrics import PoolUse, ServiceMetrics, metrics_handler
+from paseport_shared.http.metrics import ServiceMetrics, metrics_handler
 from structlog.testing import capture_logs
 
 CANARY = "canary-5c0ffee"
@@ -203,7 +203,7 @@ async def test_operators_see_requests_by_method_route_and_class_of_status() -> N
 
 async def test_the_dashboard_reads_what_is_published() -> None:
     metrics = ServiceMetrics("test", "1.2.3")
-    metrics.watch_pool("password_hashing", lambda: PoolUse(in_use=1, capacity=2, waiting=3))
+    metrics.watch_pool("password_hashing", Pool("password_hashing", in_use=1, capacity=2, waiting=3))
     async with client(service(item, bug, metrics=metrics)) as anybody:
         await anybody.get("/items/a")
         await anybody.get("/bug")

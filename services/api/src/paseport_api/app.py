@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
 from paseport_shared.http.app import ServiceApp
 from paseport_shared.http.background import in_background
@@ -18,6 +19,7 @@ from paseport_shared.http.openapi import openapi_config
 from paseport_api.handlers.admin import admin_router
 from paseport_api.handlers.dashboard import dashboard
 from paseport_api.settings import Settings
+from paseport_api.use_cases.check_readiness import ROLE_DIRECTORY
 from paseport_api.wiring import ApiAdapters, wire
 
 VERSION: Final = version("paseport-api")
@@ -32,11 +34,17 @@ class Api:
         self.metrics = ServiceMetrics("api", VERSION)
         self.use = wire(adapters, self.metrics.registry)
         self._settings = settings
+        for name, pool in adapters.pools.items():
+            self.metrics.watch_pool(name, pool)
 
     def public_app(self) -> ServiceApp:
         """Return the app of the public port; its lifespan follows the revocations."""
         return self._app(
-            [dashboard, admin_router, *health_handlers(self.use.check_readiness, "/api/health")],
+            [
+                dashboard,
+                admin_router,
+                *health_handlers(self.use.check_readiness, "/api/health", optional=[ROLE_DIRECTORY]),
+            ],
             # Starting does not wait for the feed: until it answers, every token gets 503.
             lifespan=[in_background({"follow revocations": self.use.follow_revocations})],
             openapi=openapi_config("Paseport API", VERSION, "/api/openapi.json", "The protected API."),
@@ -45,7 +53,11 @@ class Api:
 
     def internal_app(self) -> ServiceApp:
         """Return the app of the internal port. It needs the public app's lifespan to have begun."""
-        return self._app([metrics_handler(self.metrics), *health_handlers(self.use.check_readiness)])
+        return self._app([metrics_handler(self.metrics), *self._health("/health")])
+
+    def _health(self, prefix: str) -> list[HTTPRouteHandler]:
+        # Without the directory the issuer is asked: slower, and no reason to send callers elsewhere.
+        return health_handlers(self.use.check_readiness, prefix, optional=[ROLE_DIRECTORY])
 
     def _app(self, route_handlers: list[ControllerRouterHandler], **options: Any) -> ServiceApp:
         settings = self._settings

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.reference_clock import ReferenceClock
 from paseport_shared.domain.ports.revocation_feed import RevocationFeed
 from paseport_shared.domain.ports.role_directory import RoleDirectory, SubjectSource
 from paseport_shared.domain.ports.service_monitor import ServiceMonitor
@@ -12,6 +14,7 @@ from paseport_shared.domain.ports.session_store import SessionStore
 from paseport_shared.domain.ports.token_verifier import TokenVerifier
 from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.domain.revocation_relay import LONG_POLL_SECONDS
+from paseport_shared.http.metrics import Pool
 from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
 from paseport_shared.use_cases.find_subject import FindSubject
 from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
@@ -40,6 +43,10 @@ class ApiAdapters:
     session_store: SessionStore
     issuer_monitor: ServiceMonitor
     clock: Clock
+    reference_clock: ReferenceClock | None = None
+    """What the own clock is compared with; None where there is one machine only."""
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+    """Bounded pools to measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ def wire(adapters: ApiAdapters, registry: CollectorRegistry) -> UseCases:
     clock, roles = adapters.clock, adapters.role_directory
 
     revocations = RevocationList(clock)
-    check_readiness = CheckReadiness(revocations, roles)
+    check_readiness = CheckReadiness(revocations, roles, clock, adapters.reference_clock)
     own_monitor = OwnMonitor(check_readiness, registry)
     observe_system = ObserveSystem(adapters.issuer_monitor, own_monitor, revocations, clock)
     return UseCases(

@@ -106,10 +106,21 @@ async def test_liveness_touches_nothing(world: ApiWorld) -> None:
 async def test_readiness_names_the_part_that_is_missing(world: ApiWorld) -> None:
     assert (await world.get("/api/health/ready")).json()["status"] == "ready"
 
-    with world.outages.roles:
+    with world.outages.feed:
+        world.clock.advance(6)
         response = await world.get("/api/health/ready")
 
     assert (response.status_code, response.json()["status"]) == (503, "not_ready")
+    states = {part["name"]: part["status"] for part in response.json()["parts"]}
+    assert states == {"revocation_feed": "down", "role_directory": "up"}
+
+
+async def test_an_api_without_its_role_directory_is_ready_and_says_what_is_missing(world: ApiWorld) -> None:
+    """FT-23: the issuer is asked instead, so callers need not be sent elsewhere."""
+    with world.outages.roles:
+        response = await world.get("/api/health/ready")
+
+    assert response.status_code == 200
     states = {part["name"]: part["status"] for part in response.json()["parts"]}
     assert states == {"revocation_feed": "up", "role_directory": "down"}
 

@@ -19,7 +19,7 @@ from paseport_shared.http.background import Job, in_background
 from paseport_shared.http.bearer import provide_principal
 from paseport_shared.http.client_address import client_address
 from paseport_shared.http.health import Check, health_handlers
-from paseport_shared.http.metrics import PoolUse, ServiceMetrics, metrics_handler
+from paseport_shared.http.metrics import ServiceMetrics, metrics_handler
 from paseport_shared.http.openapi import openapi_config
 
 from paseport_issuer.handlers.cookies import Cookies
@@ -44,8 +44,13 @@ class Issuer:
         self._settings = settings
         self._adapters = adapters
         self._dependencies = _dependencies(settings, adapters, self.use)
-        self._checks: dict[str, Check] = {"record": adapters.record.ping, "keys": self._check_keys}
-        self.metrics.watch_pool("password_hashing", self._hashing_pool)
+        self._checks: dict[str, Check] = {
+            "record": adapters.record.ping,
+            "keys": self._check_keys,
+            **adapters.parts,
+        }
+        for name, pool in {"password_hashing": adapters.hasher, **adapters.pools}.items():
+            self.metrics.watch_pool(name, pool)
 
     def public_app(self) -> ServiceApp:
         """Return the app of the public port; its lifespan runs the issuer's background work."""
@@ -73,6 +78,7 @@ class Issuer:
                 resolve_principal,
                 read_feed,
                 mint_cli_token,
+                key_document,
                 metrics_handler(self.metrics),
                 *health_handlers(self._checks),
             ]
@@ -99,9 +105,13 @@ class Issuer:
 
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
-        await self.use.load_read_models()
-        await self.use.follow_revocations.step()
+        # Whatever is away now is waited for in the background; readiness names it, and what needs it answers 503.
+        with contextlib.suppress(Unavailable):
+            await self.use.load_read_models()
+        with contextlib.suppress(Unavailable):
+            await self.use.follow_revocations.step()
         jobs: dict[str, Job] = {
+            **self._adapters.jobs,
             "follow revocations": self.use.follow_revocations,
             "record pending": self.use.record_pending,
             "complete changes": self.use.project_user.keep_completing,
@@ -116,10 +126,6 @@ class Issuer:
 
     async def _check_keys(self) -> None:
         await self._adapters.signing_keys.active()
-
-    def _hashing_pool(self) -> PoolUse:
-        hasher = self._adapters.hasher
-        return PoolUse(hasher.in_use, hasher.capacity, hasher.waiting)
 
 
 def _dependencies(settings: Settings, adapters: IssuerAdapters, use: UseCases) -> dict[str, Provide]:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
+import msgspec
+from paseport_shared.domain.errors import ValidationFailed
+from paseport_shared.domain.models.password import check_new_password
+from paseport_shared.domain.models.profile import check_profile
 from paseport_shared.domain.models.refresh_token import RefreshPolicy
+from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import SessionPolicy
+from paseport_shared.production_settings import RedisVariables, ServerVariables
 from paseport_shared.settings import Env, SettingProblem, WebSettings
 
 _DAY = 86_400
@@ -58,3 +66,65 @@ class Settings(WebSettings, frozen=True, kw_only=True):
             yield SettingProblem("REDIS_REFRESH_TOKEN_TTL", "must not exceed PASEPORT_REFRESH_MAX_LIFETIME")
         if self.access_token_ttl >= self.refresh_token_ttl:
             yield SettingProblem("ACCESS_TOKEN_TTL", "must be shorter than REDIS_REFRESH_TOKEN_TTL")
+
+
+class ProductionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an issuer that runs as a process of its own reads. The internal port is for the api and for operators."""
+
+    issuer: Settings
+    redis: RedisVariables
+    server: ServerVariables
+    server_port: Annotated[int, Env("SERVER_PORT", 1, 65535)] = 3000
+    internal_port: Annotated[int, Env("PASEPORT_INTERNAL_PORT", 1, 65535)] = 3010
+    mariadb_url: Annotated[Secret[str], Env("MARIADB_URL", 1)]
+    password_pepper: Annotated[Secret[bytes], Env("PASEPORT_PASSWORD_PEPPER")]
+    vault_url: Annotated[str, Env("VAULT_URL")]
+    vault_allow_http: Annotated[bool, Env("VAULT_ALLOW_HTTP")] = False
+    vault_token: Annotated[Secret[str] | None, Env("VAULT_TOKEN", 1)] = None
+    vault_role_id: Annotated[str | None, Env("PASEPORT_VAULT_ROLE_ID")] = None
+    vault_secret_id: Annotated[Secret[str] | None, Env("PASEPORT_VAULT_SECRET_ID", 1)] = None
+    vault_namespace: Annotated[str | None, Env("PASEPORT_VAULT_NAMESPACE")] = None
+    vault_ca: Annotated[Path | None, Env("PASEPORT_VAULT_CA")] = None
+    mount_path: Annotated[str, Env("MOUNT_PATH")] = "transit"
+    transit_key: Annotated[str, Env("TRANSIT_KEY")] = "paseport-access"
+    role_ttl: Annotated[timedelta, Env("REDIS_ROLE_TTL", 0, 365 * _DAY)] = timedelta(0)
+    """0: entries stay. With another value a missing entry is never final, and the issuer is asked."""
+    admin_email: Annotated[str, Env("PASEPORT_ADMIN_EMAIL")] = "admin@example.com"
+    admin_password: Annotated[Secret[str] | None, Env("PASEPORT_ADMIN_PASSWORD", 1)] = None
+    """Of the first administrator, who is made where there is no user at all. Unset: nobody is."""
+
+    def relation_problems(self) -> Iterable[SettingProblem]:
+        """Yield a problem for each relation that does not hold."""
+        yield from self._vault_problems()
+        if self.server_port == self.internal_port:
+            yield SettingProblem("PASEPORT_INTERNAL_PORT", "must differ from SERVER_PORT")
+        if not self.issuer.cookie_secure:
+            yield SettingProblem("COOKIE_SECURE", "must be true: only the embedded mode speaks plain http")
+        if not self.mariadb_url.reveal().startswith(("mariadb://", "mysql://")):
+            yield SettingProblem("MARIADB_URL", "must be mariadb://user:password@host/database")
+        if self.admin_password is not None:
+            yield from self._admin_problems(self.admin_password)
+
+    def _vault_problems(self) -> Iterable[SettingProblem]:
+        parts = urlsplit(self.vault_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+            yield SettingProblem("VAULT_URL", "must be a URL such as https://vault:8200, without path")
+        elif parts.scheme == "http" and not self.vault_allow_http:
+            yield SettingProblem("VAULT_URL", "must be https; VAULT_ALLOW_HTTP=true allows http, on a private network")
+        has_role = self.vault_role_id is not None and self.vault_secret_id is not None
+        if has_role == (self.vault_token is not None) or (self.vault_role_id is None) != (self.vault_secret_id is None):
+            yield SettingProblem(
+                "VAULT_TOKEN", "set either VAULT_TOKEN or both PASEPORT_VAULT_ROLE_ID and PASEPORT_VAULT_SECRET_ID"
+            )
+        if self.vault_ca is not None and not self.vault_ca.is_file():
+            yield SettingProblem("PASEPORT_VAULT_CA", "must name a file")
+
+    def _admin_problems(self, password: Secret[str]) -> Iterable[SettingProblem]:
+        try:
+            check_profile(username="admin", email=self.admin_email, display_name=None, roles=(ADMIN,))
+        except ValidationFailed as error:
+            yield from (SettingProblem("PASEPORT_ADMIN_EMAIL", problem.message) for problem in error.problems)
+        try:
+            check_new_password(password, username="admin", email=self.admin_email)
+        except ValidationFailed as error:
+            yield from (SettingProblem("PASEPORT_ADMIN_PASSWORD", problem.message) for problem in error.problems)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from paseport_shared.domain.models.client import built_in_clients
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
@@ -22,6 +23,9 @@ from paseport_shared.domain.ports.token_signer import TokenSigner
 from paseport_shared.domain.ports.token_verifier import TokenVerifier
 from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.domain.revocation_relay import RevocationRelay
+from paseport_shared.http.background import Job
+from paseport_shared.http.health import Check
+from paseport_shared.http.metrics import Pool
 from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
 from paseport_shared.use_cases.find_subject import FindSubject
 from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
@@ -71,6 +75,12 @@ class IssuerAdapters:
     key_document: KeyDocument
     clock: Clock
     randomness: Randomness
+    parts: Mapping[str, Check] = field(default_factory=dict)
+    """What readiness looks at besides the record and the keys."""
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+    """Bounded pools to measure, besides the hasher's."""
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+    """What adapters have to do in the background: renewing a token, reading key states anew."""
 
 
 @dataclass(frozen=True, slots=True)

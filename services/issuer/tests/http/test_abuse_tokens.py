@@ -200,7 +200,7 @@ async def test_nothing_of_a_session_that_ended_works(http: HttpWorld, end: str) 
 
 async def test_every_answer_with_a_token_is_for_its_reader_alone(http: HttpWorld) -> None:
     """TE-20: not stored, JSON, and no origin but ours may read it."""
-    await http.world.use.ensure_accounts(email="admin@example.com", password=PASSWORD)
+    await http.world.use.ensure_accounts(email="admin@example.com", password=PASSWORD, with_cli=True)
     await http.world.add_user()
     cli_secret = http.world.settings.cli_secret
     assert cli_secret is not None

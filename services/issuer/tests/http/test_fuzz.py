@@ -163,7 +163,9 @@ def serving(folder: Path) -> Iterator[tuple[asyncio.Runner, HttpWorld]]:
 
 async def prepare(http: HttpWorld) -> dict[str, str]:
     """Make somebody to act on, and return the token of an administrator who is neither of them."""
-    await http.world.use.ensure_accounts(email="admin@example.com", password=Secret("another good password"))
+    await http.world.use.ensure_accounts(
+        email="admin@example.com", password=Secret("another good password"), with_cli=True
+    )
     await http.world.use.load_read_models()
     alice = await http.world.add_user("alice", roles=("Admin", "User"))
     bob = await http.world.add_user("bob")

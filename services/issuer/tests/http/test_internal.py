@@ -204,7 +204,7 @@ async def test_without_redis_and_record_the_feed_says_so(http: HttpWorld) -> Non
 
 async def test_the_command_line_gets_an_administrators_token_for_a_minute_and_it_is_audited(http: HttpWorld) -> None:
     """AD-13, TE-20."""
-    await http.world.use.ensure_accounts(email="admin@example.com", password=PASSWORD)
+    await http.world.use.ensure_accounts(email="admin@example.com", password=PASSWORD, with_cli=True)
     await http.world.use.load_read_models()
     async with http.inside(CLI) as command_line:
         answer = await command_line.post("/internal/v1/cli-token")
@@ -230,7 +230,7 @@ async def test_the_command_line_gets_an_administrators_token_for_a_minute_and_it
 
 async def test_a_token_that_cannot_be_audited_is_not_minted(http: HttpWorld) -> None:
     """AD-13."""
-    await http.world.use.ensure_accounts(email="admin@example.com", password=PASSWORD)
+    await http.world.use.ensure_accounts(email="admin@example.com", password=PASSWORD, with_cli=True)
     async with http.inside(CLI) as command_line:
         with http.world.outages.mariadb:
             answer = await command_line.post("/internal/v1/cli-token")
@@ -241,7 +241,7 @@ async def test_a_token_that_cannot_be_audited_is_not_minted(http: HttpWorld) -> 
 
 async def test_the_account_of_the_command_line_cannot_sign_in(http: HttpWorld) -> None:
     """LG-02: it has no password, and gets none."""
-    await http.world.use.ensure_accounts(email="admin@example.com", password=PASSWORD)
+    await http.world.use.ensure_accounts(email="admin@example.com", password=PASSWORD, with_cli=True)
     async with http.browser() as browser:
         for login in ("cli", "cli@paseport.invalid"):
             assert (await sign_in(browser, login)).status_code == 401

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from paseport_issuer.settings import Settings
+from paseport_issuer.settings import ProductionSettings, Settings
 from paseport_shared.settings import SettingsProblems, load_settings
 
 GOOD = {
@@ -150,3 +150,78 @@ def test_the_command_line_has_no_secret_in_production() -> None:
     settings = load_settings(Settings, {**GOOD, "PASEPORT_CLI_SECRET": "x" * 40, "CLI_SECRET": "x" * 40})
 
     assert settings.cli_secret is None
+
+
+# --- an issuer as a process of its own --------------------------------------------------------------------------------
+
+PRODUCTION = GOOD | {
+    "MARIADB_URL": "mariadb://paseport:a-word-of-mariadb@mariadb/paseport",
+    "REDIS_SENTINELS": "redis-1,redis-2,redis-3",
+    "VAULT_URL": "https://vault:8200",
+    "PASEPORT_VAULT_ROLE_ID": "a-role-id",
+    "PASEPORT_VAULT_SECRET_ID": "a-secret-id-of-vault",
+    "PASEPORT_PASSWORD_PEPPER": secrets.token_urlsafe(48),
+}
+
+
+def production_problems(**changes: str) -> set[str]:
+    with pytest.raises(SettingsProblems) as refusal:
+        load_settings(ProductionSettings, PRODUCTION | changes)
+    assert "a-word-of-mariadb" not in str(refusal.value)
+    return {problem.name for problem in refusal.value.problems}
+
+
+def test_an_installation_needs_its_parts_and_its_secrets_and_nothing_else() -> None:
+    settings = load_settings(ProductionSettings, PRODUCTION)
+
+    assert (settings.server_port, settings.internal_port, settings.server.server_host) == (3000, 3010, "127.0.0.1")
+    assert (settings.mount_path, settings.transit_key) == ("transit", "paseport-access")
+    assert settings.admin_password is None
+    for secret in ("a-word-of-mariadb", "a-secret-id-of-vault", PRODUCTION["PASEPORT_PASSWORD_PEPPER"]):
+        assert secret not in repr(settings)
+
+
+def test_everything_that_an_installation_lacks_is_named_at_once() -> None:
+    """FT-22: those of every group."""
+    with pytest.raises(SettingsProblems) as refusal:
+        load_settings(ProductionSettings, {"REDIS_TLS": "perhaps", "LOG_LEVEL": "LOUD"})
+
+    assert {problem.name for problem in refusal.value.problems} == {
+        "ACCESS_TOKEN_ISSUER",
+        "PASEPORT_REFRESH_KEY",
+        "PASEPORT_SERVICE_SECRET",
+        "MARIADB_URL",
+        "PASEPORT_PASSWORD_PEPPER",
+        "VAULT_URL",
+        "REDIS_TLS",
+        "LOG_LEVEL",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"ACCESS_TOKEN_ISSUER": "http://localhost:8080", "COOKIE_SECURE": "false"}, "COOKIE_SECURE"),
+        ({"MARIADB_URL": "sqlite:///paseport.db"}, "MARIADB_URL"),
+        ({"VAULT_URL": "http://vault:8200"}, "VAULT_URL"),
+        ({"VAULT_URL": "https://vault:8200/v1"}, "VAULT_URL"),
+        ({"VAULT_TOKEN": "a-token-besides"}, "VAULT_TOKEN"),
+        ({"PASEPORT_VAULT_SECRET_ID": ""}, "VAULT_TOKEN"),
+        ({"PASEPORT_VAULT_CA": "/no/such/file"}, "PASEPORT_VAULT_CA"),
+        ({"PASEPORT_INTERNAL_PORT": "3000"}, "PASEPORT_INTERNAL_PORT"),
+        ({"PASEPORT_PASSWORD_PEPPER": "short"}, "PASEPORT_PASSWORD_PEPPER"),
+        ({"PASEPORT_ADMIN_PASSWORD": "too short"}, "PASEPORT_ADMIN_PASSWORD"),
+        ({"PASEPORT_ADMIN_PASSWORD": "four words nobody guesses", "PASEPORT_ADMIN_EMAIL": "x"}, "PASEPORT_ADMIN_EMAIL"),
+    ],
+)
+def test_what_no_installation_should_run_with_is_refused(changes: dict[str, str], name: str) -> None:
+    """FT-22."""
+    assert production_problems(**changes) == {name}
+
+
+def test_plain_http_to_vault_has_to_be_asked_for() -> None:
+    settings = load_settings(
+        ProductionSettings, PRODUCTION | {"VAULT_URL": "http://vault:8200", "VAULT_ALLOW_HTTP": "true"}
+    )
+
+    assert settings.vault_url == "http://vault:8200"

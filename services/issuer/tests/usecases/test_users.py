@@ -147,7 +147,7 @@ async def test_two_admins_cannot_demote_each_other_at_once(world: IssuerWorld) -
 
 
 async def test_the_last_admin_cannot_be_deleted_even_beside_the_built_in_account(world: IssuerWorld) -> None:
-    await world.use.ensure_accounts(email="admin@example.com", password=PASSWORD)
+    await world.use.ensure_accounts(email="admin@example.com", password=PASSWORD, with_cli=True)
     admin = (await world.use.read_users.page(UserQuery(role="Admin", sort="username"))).items[0]
 
     with pytest.raises(LastAdmin):
@@ -155,7 +155,7 @@ async def test_the_last_admin_cannot_be_deleted_even_beside_the_built_in_account
 
 
 async def test_the_built_in_account_cannot_be_touched(world: IssuerWorld) -> None:
-    await world.use.ensure_accounts(email="admin@example.com", password=PASSWORD)
+    await world.use.ensure_accounts(email="admin@example.com", password=PASSWORD, with_cli=True)
     cli = await world.user(CLI_ACCOUNT_ID)
 
     with pytest.raises(BuiltInAccount):
@@ -239,14 +239,14 @@ async def test_vault_is_not_needed_to_manage_users(world: IssuerWorld) -> None:
 
 async def test_the_first_admin_is_made_once(world: IssuerWorld) -> None:
     made = await asyncio.gather(
-        *(world.use.ensure_accounts(email="admin@example.com", password=None) for _ in range(5))
+        *(world.use.ensure_accounts(email="admin@example.com", password=None, with_cli=True) for _ in range(5))
     )
 
     (first,) = [admin for admin in made if admin is not None]
     assert first.generated_password is not None
     issued = await world.sign_in("admin", first.generated_password)
     assert (await world.authenticate(issued.access_token.value)).roles == {"Admin", "User"}
-    assert await world.use.ensure_accounts(email="admin@example.com", password=None) is None
+    assert await world.use.ensure_accounts(email="admin@example.com", password=None, with_cli=True) is None
 
 
 async def test_an_unknown_subject_is_refused_when_the_directory_is_complete(world: IssuerWorld) -> None:

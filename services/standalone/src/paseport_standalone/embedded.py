@@ -160,7 +160,9 @@ async def open_embedded(
         api = Api(api_settings, api_adapters)
         api_public, api_internal = api.public_app(), api.internal_app()
 
-        first_admin = await issuer.use.ensure_accounts(email=settings.admin_email, password=settings.admin_password)
+        first_admin = await issuer.use.ensure_accounts(
+            email=settings.admin_email, password=settings.admin_password, with_cli=True
+        )
         # The issuer first, so that it ends last: the api asks it until then, and what waits for the record goes there.
         for app in (issuer_public, issuer_internal, api_public, api_internal):
             await stack.enter_async_context(app.lifespan())

@@ -7,9 +7,7 @@ client chose: routes are templates, unknown methods are ``OTHER``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
@@ -18,13 +16,23 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
-@dataclass(frozen=True, slots=True)
-class PoolUse:
-    """How busy a bounded pool is: callers served, callers it can serve at once, callers that wait."""
+class Pool(Protocol):
+    """A bounded pool as an adapter shows it."""
 
-    in_use: int
-    capacity: int
-    waiting: int
+    @property
+    def in_use(self) -> int:
+        """Callers that it serves now."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """Callers that it can serve at once."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Callers that wait for it."""
+        ...
 
 
 class ServiceMetrics:
@@ -71,11 +79,11 @@ class ServiceMetrics:
         requests.inc()
         duration.observe(seconds)
 
-    def watch_pool(self, name: str, read: Callable[[], PoolUse]) -> None:
+    def watch_pool(self, name: str, pool: Pool) -> None:
         """Publish a pool's use, read whenever metrics are."""
-        self._pools["in_use"].labels(name).set_function(lambda: read().in_use)
-        self._pools["capacity"].labels(name).set_function(lambda: read().capacity)
-        self._pools["waiting"].labels(name).set_function(lambda: read().waiting)
+        self._pools["in_use"].labels(name).set_function(lambda: pool.in_use)
+        self._pools["capacity"].labels(name).set_function(lambda: pool.capacity)
+        self._pools["waiting"].labels(name).set_function(lambda: pool.waiting)
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""

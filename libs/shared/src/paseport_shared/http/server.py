@@ -15,6 +15,7 @@ from litestar.types import ASGIApp
 _GRACEFUL_SECONDS: Final = 5
 """How long requests under way may take to end after a signal."""
 
+_BACKLOG: Final = 2048
 _END_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -37,6 +38,12 @@ async def serve(listeners: Sequence[tuple[ASGIApp, socket.socket]], stop: asynci
         await stop.wait()
         for server in servers:
             server.should_exit = True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes any free one. ``OSError`` where it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG, reuse_port=False)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

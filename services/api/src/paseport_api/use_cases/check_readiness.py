@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.service_reading import Part
+from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.reference_clock import ReferenceClock
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 from paseport_shared.domain.revocation_list import STALE_AFTER_SECONDS, RevocationList
 
+MAX_SKEW: Final = timedelta(seconds=30)
+"""The leeway for ``nbf`` and ``iat``: a clock that is further off refuses good tokens, or accepts expired ones."""
+ROLE_DIRECTORY: Final = "role_directory"
+
 
 class CheckReadiness:
-    """Names the parts that every decision needs. The issuer is none: without it known callers are still let in."""
+    """Names the parts that decisions need. The issuer is none: without it known callers are still let in."""
 
-    def __init__(self, revocations: RevocationList, roles: RoleDirectory) -> None:
+    def __init__(
+        self, revocations: RevocationList, roles: RoleDirectory, clock: Clock, reference: ReferenceClock | None = None
+    ) -> None:
         self._revocations = revocations
         self._roles = roles
+        self._clock = clock
+        self._reference = reference
+        self._skew = timedelta(0)
 
     async def __call__(self) -> tuple[Part, ...]:
         """Return each part and whether it is up; never raises ``Unavailable``."""
-        return (self._feed(), await self._directory())
+        parts = (self._feed(), await self._directory())
+        return parts if self._reference is None else (*parts, await self._own_clock(self._reference))
+
+    async def _own_clock(self, reference: ReferenceClock) -> Part:
+        try:
+            before = self._clock.now()
+            theirs = await reference.time()
+            # The answer was true at some moment of the round trip: count the difference from the middle of it.
+            self._skew = before + (self._clock.now() - before) / 2 - theirs
+        except Unavailable:
+            pass  # what was seen last counts until it can be looked at again
+        if abs(self._skew) <= MAX_SKEW:
+            return Part("clock", is_up=True)
+        seconds = round(abs(self._skew).total_seconds())
+        direction = "ahead of" if self._skew > timedelta(0) else "behind"
+        return Part("clock", is_up=False, detail=f"This machine is {seconds} s {direction} Redis' clock.")
 
     def _feed(self) -> Part:
         age = self._revocations.state().age_seconds
@@ -28,5 +57,5 @@ class CheckReadiness:
         try:
             is_complete = await self._roles.is_complete()
         except Unavailable:
-            return Part("role_directory", is_up=False, detail="The role directory does not answer.")
-        return Part("role_directory", True, None if is_complete else "Still being filled; the issuer is asked instead.")
+            return Part(ROLE_DIRECTORY, is_up=False, detail="The role directory does not answer.")
+        return Part(ROLE_DIRECTORY, True, None if is_complete else "Still being filled; the issuer is asked instead.")

@@ -52,13 +52,14 @@ class EnsureAccounts:
         self._randomness = randomness
         self._ids = ids
 
-    async def __call__(self, *, email: str, password: Secret[str] | None) -> FirstAdmin | None:
+    async def __call__(self, *, email: str, password: Secret[str] | None, with_cli: bool = False) -> FirstAdmin | None:
         """Return the administrator made now, or None where there are users already.
 
-        Its user name is ``admin``; without ``password`` one is generated. Raises ``ValidationFailed``,
-        ``WeakPassword``, ``Unavailable``.
+        Its user name is ``admin``; without ``password`` one is generated. ``with_cli`` also makes the account of the
+        command line. Raises ``ValidationFailed``, ``WeakPassword``, ``Unavailable``.
         """
-        await self._ensure_cli_account()
+        if with_cli:
+            await self._ensure_cli_account()
         if await self._has_users():
             return None
         username = "admin"

@@ -40,6 +40,7 @@ class LoadReadModels:
         self._publisher = publisher
         self._revocations = revocations
         self._clock = clock
+        self._directory_is_partial = False
 
     async def __call__(self) -> None:
         """Put all revocations in force, load every subject, then declare both complete. Raises ``Unavailable``."""
@@ -53,11 +54,13 @@ class LoadReadModels:
                 await self._roles.put(state)
             after = states[-1].user_id
         await self._roles.mark_complete()
+        # A directory whose entries expire is never complete, and loading it again would not change that.
+        self._directory_is_partial = not await self._roles.is_complete()
         await self._publisher.mark_complete(epoch)
 
     async def step(self) -> bool:
         """Load where something is incomplete, and say whether it was. Raises ``Unavailable``."""
-        if await self._publisher.is_complete() and await self._roles.is_complete():
+        if await self._publisher.is_complete() and (self._directory_is_partial or await self._roles.is_complete()):
             return False
         await self()
         return True

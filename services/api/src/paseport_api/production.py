@@ -1,0 +1,69 @@
+"""The api of an installation: Redis and the issuer behind the same ports. No database, no Vault.
+
+Plain constructor calls, read top to bottom: settings, clients, adapters, use cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+import httpx
+from paseport.http_key_document import HttpKeyDocument
+from paseport.key_set import RemoteKeySet
+from paseport.verifier import KEY_DOCUMENT_PATH
+from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
+from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
+from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
+from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
+from paseport_shared.adapters.paseto.published_keys import PublishedKeys
+from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
+from paseport_shared.adapters.redis.access import RedisAccess
+from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
+from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
+from paseport_shared.adapters.redis.session_store import RedisSessionStore
+from paseport_shared.adapters.system.clock import SystemClock
+from paseport_shared.domain.models.client import api_audience
+from paseport_shared.wiring import redis_settings
+
+from paseport_api.app import Api
+from paseport_api.settings import ProductionSettings
+from paseport_api.wiring import ApiAdapters
+
+_MAX_LIFETIME: Final = timedelta(hours=1)
+
+
+@asynccontextmanager
+async def open_api(settings: ProductionSettings) -> AsyncIterator[Api]:
+    """Open everything, and close it at the end. Nothing has to answer yet: until it does, tokens get 503."""
+    clock = SystemClock()
+    issuer = settings.api.access_token_issuer
+    async with AsyncExitStack() as stack:
+        redis = await stack.enter_async_context(RedisAccess(redis_settings(settings.redis)))
+        internal_http = await stack.enter_async_context(open_internal_client(settings.api.issuer_internal_url))
+        internal = InternalClient(internal_http, settings.api.service_secret)
+        key_http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+        key_set = RemoteKeySet(HttpKeyDocument(settings.api.issuer_internal_url + KEY_DOCUMENT_PATH, key_http))
+        await stack.enter_async_context(aclosing(key_set))
+
+        adapters = ApiAdapters(
+            token_verifier=PasetoTokenVerifier(
+                PublishedKeys(key_set, clock),
+                issuer=issuer,
+                audience=api_audience(issuer),
+                max_lifetime=_MAX_LIFETIME,
+                clock=clock,
+            ),
+            role_directory=RedisRoleDirectory(redis, namespace=settings.redis.namespace_role),
+            subject_source=IssuerSubjectSource(internal),
+            revocation_feed=RedisRevocationFeed(redis, namespace=settings.redis.namespace_revocation),
+            fallback_feed=IssuerRevocationFeed(internal),
+            session_store=RedisSessionStore(redis, settings.session_policy, settings.redis.namespace_session),
+            issuer_monitor=IssuerMonitor(internal),
+            clock=clock,
+            reference_clock=redis,
+            pools={"redis": redis},
+        )
+        yield Api(settings.api, adapters)

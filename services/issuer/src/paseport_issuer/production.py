@@ -1,0 +1,114 @@
+"""The issuer of an installation: MariaDB, Redis and Vault behind the same ports.
+
+Plain constructor calls, read top to bottom: settings, clients, adapters, use cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
+from paseport_shared.adapters.paseto.key_document import KeyDocument
+from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
+from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
+from paseport_shared.adapters.redis.access import RedisAccess
+from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
+from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
+from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
+from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
+from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
+from paseport_shared.adapters.redis.session_store import RedisSessionStore
+from paseport_shared.adapters.sql import migrations
+from paseport_shared.adapters.sql.engine import create_engine_for
+from paseport_shared.adapters.sql.record import SqlRecord
+from paseport_shared.adapters.system.clock import SystemClock
+from paseport_shared.adapters.system.randomness import SystemRandomness
+from paseport_shared.adapters.vault.access import VaultAccess
+from paseport_shared.adapters.vault.token_keeper import AppRole, Credential, StaticToken
+from paseport_shared.adapters.vault.transit_key_holder import TransitKeyHolder
+from paseport_shared.adapters.vault.transit_signer import TransitSigner
+from paseport_shared.adapters.vault.transport import VaultAddress
+from paseport_shared.domain.models.client import api_audience
+from paseport_shared.wiring import redis_settings
+
+from paseport_issuer.app import Issuer
+from paseport_issuer.settings import ProductionSettings
+from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
+from paseport_issuer.use_cases.new_ids import NewIds
+from paseport_issuer.wiring import IssuerAdapters
+
+_PEPPER_VERSION: Final = 1
+_MAX_LIFETIME: Final = timedelta(hours=1)
+
+
+@asynccontextmanager
+async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
+    """Open everything, and close it at the end.
+
+    The record must answer: without it nobody knows which key signs. Redis and Vault may be away; what needs them
+    answers 503 until they are back. Raises ``Unavailable`` and ``migrations.WrongRevision``.
+    """
+    clock, randomness = SystemClock(), SystemRandomness()
+    issuer = settings.issuer.access_token_issuer
+    async with AsyncExitStack() as stack:
+        engine = create_engine_for(settings.mariadb_url.reveal())
+        stack.push_async_callback(engine.dispose)
+        await migrations.check_revision(engine)
+        record = SqlRecord(engine)
+
+        redis = await stack.enter_async_context(RedisAccess(redis_settings(settings.redis)))
+        feed = RedisRevocationFeed(redis, namespace=settings.redis.namespace_revocation)
+
+        vault = VaultAccess(
+            VaultAddress(settings.vault_url, settings.vault_namespace, settings.vault_ca), _credential(settings), clock
+        )
+        stack.callback(vault.close)
+        keys = KeepSigningKeys(
+            key_name=settings.transit_key,
+            record=record,
+            holder=TransitKeyHolder(vault, settings.transit_key, settings.mount_path),
+            clock=clock,
+            ids=NewIds(clock, randomness),
+        )
+        await keys.load()
+
+        hasher = BcryptPasswordHasher({_PEPPER_VERSION: settings.password_pepper}, _PEPPER_VERSION)
+        stack.callback(hasher.close)
+
+        adapters = IssuerAdapters(
+            record=record,
+            sessions=RedisSessionStore(redis, settings.issuer.session_policy, settings.redis.namespace_session),
+            families=RedisRefreshTokenStore(
+                redis, settings.issuer.refresh_policy, settings.redis.namespace_refresh_token
+            ),
+            roles=RedisRoleDirectory(redis, keep_for=settings.role_ttl, namespace=settings.redis.namespace_role),
+            limiter=RedisAttemptLimiter(redis, settings.redis.namespace_attempts),
+            publisher=feed,
+            feed=feed,
+            pending=RedisPendingRecord(redis, namespace=settings.redis.namespace_pending_record),
+            hasher=hasher,
+            signing_keys=keys,
+            token_signer=PasetoTokenSigner(keys, TransitSigner(vault, settings.transit_key, settings.mount_path)),
+            token_verifier=PasetoTokenVerifier(
+                keys, issuer=issuer, audience=api_audience(issuer), max_lifetime=_MAX_LIFETIME, clock=clock
+            ),
+            key_document=KeyDocument(keys),
+            clock=clock,
+            randomness=randomness,
+            parts={"redis": redis.ping, "vault": vault.ping},
+            pools={"record": record, "redis": redis, "vault": vault},
+            jobs={"keep signing keys": keys, "keep the token for Vault": vault.keep_token},
+        )
+        yield Issuer(settings.issuer, adapters)
+
+
+def _credential(settings: ProductionSettings) -> Credential:
+    if settings.vault_token is not None:
+        return StaticToken(settings.vault_token)
+    if settings.vault_role_id is None or settings.vault_secret_id is None:
+        message = "the settings were not checked"
+        raise ValueError(message)
+    return AppRole(settings.vault_role_id, settings.vault_secret_id)
