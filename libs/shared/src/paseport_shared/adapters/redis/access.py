@@ -47,6 +47,7 @@ class RedisAccess:
         self._confirming = asyncio.Lock()
         self._confirmed_until = 0.0
         self._confirmed_generation = -1
+        self._is_disputed = False
 
     # --- what stores use ------------------------------------------------------------------------------------------
 
@@ -77,26 +78,22 @@ class RedisAccess:
 
     async def read_alone(self, command: Command | ScriptCall, wait_seconds: float = 0.0) -> Reply:
         """Run one command on a connection of its own: one that blocks for ``wait_seconds``, or has a large answer."""
-        deadline = self._settings.deadline_seconds
+        loop = asyncio.get_running_loop()
+        end = loop.time() + wait_seconds + self._settings.deadline_seconds
+        has_place = False
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(self._settings.deadline_seconds):
                 await self._reader_places.acquire()
+                has_place = True
+                wire = await self._idle_reader() or await self._primary.connect()
+            reply = await self._exchange_one(wire, command, end - loop.time())
         except TimeoutError as error:
+            if has_place:
+                raise Unavailable("no connection to Redis in time") from error
             raise Overloaded("too many readers block on Redis") from error
-        try:
-            wire = await self._idle_reader() or await self._primary.connect()
-            try:
-                reply = await _exchange_one(wire, command, wait_seconds + deadline)
-            except Unavailable:
-                self._primary.forget(wire.generation)
-                raise
-            if isinstance(reply, ResponseError) and is_elsewhere(reply):
-                self._primary.forget(wire.generation)
-                await wire.close()
-            else:
-                self._idle_readers.append(wire)
         finally:
-            self._reader_places.release()
+            if has_place:
+                self._reader_places.release()
         _check(reply)
         return reply
 
@@ -114,11 +111,18 @@ class RedisAccess:
             (role,) = await self.send(("ROLE",))
             generation = self._primary.generation
             if role[0] != b"master" or not await self._primary.is_confirmed():
+                self._is_disputed = True
                 raise Unavailable("no majority of the Sentinels names the primary that is used")
             if generation != self._primary.generation:
                 raise Unavailable("the primary changed just now")
+            self._is_disputed = False
             self._confirmed_generation = generation
             self._confirmed_until = asked_at + _CONFIRMED_FOR_SECONDS
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether the primary was not confirmed when somebody last asked, which costs nothing to know."""
+        return self._is_disputed
 
     # --- what the process asks ------------------------------------------------------------------------------------
 
@@ -168,22 +172,14 @@ class RedisAccess:
     # --- how ------------------------------------------------------------------------------------------------------
 
     async def _run(self, line: Line, commands: Sequence[Command | ScriptCall]) -> Outcome:
-        has_place = False
+        await self._take_place()
         try:
-            async with asyncio.timeout(self._settings.deadline_seconds):
-                await self._take_place()
-                has_place = True
-                outcome = await line.send([_shortest(command) for command in commands])
-                if any(isinstance(reply, NoScriptError) for reply in outcome.replies):
-                    outcome = await self._run_unknown(line, commands, outcome.replies)
-        except TimeoutError as error:
-            if has_place:
-                raise Unavailable("Redis did not answer in time") from error
-            raise Overloaded("too many callers wait for Redis") from error
+            outcome = await line.send([_shortest(command) for command in commands])
+            if any(isinstance(reply, NoScriptError) for reply in outcome.replies):
+                outcome = await self._run_unknown(line, commands, outcome.replies)
         finally:
-            if has_place:
-                self._in_use -= 1
-                self._places.release()
+            self._in_use -= 1
+            self._places.release()
         for reply in outcome.replies:
             _check(reply)
         return outcome
@@ -202,12 +198,31 @@ class RedisAccess:
         return Outcome([by_index.get(index, reply) for index, reply in enumerate(replies)], outcome.lacking)
 
     async def _take_place(self) -> None:
-        self._waiting += 1
-        try:
+        if self._places.locked():
+            self._waiting += 1
+            try:
+                async with asyncio.timeout(self._settings.deadline_seconds):
+                    await self._places.acquire()
+            except TimeoutError as error:
+                raise Overloaded("too many callers wait for Redis") from error
+            finally:
+                self._waiting -= 1
+        else:
             await self._places.acquire()
-        finally:
-            self._waiting -= 1
         self._in_use += 1
+
+    async def _exchange_one(self, wire: Wire, command: Command | ScriptCall, deadline_seconds: float) -> Reply:
+        try:
+            (reply,) = await wire.exchange(pack([_shortest(command)]), 1, deadline_seconds)
+            if isinstance(reply, NoScriptError) and isinstance(command, ScriptCall):
+                (reply,) = await wire.exchange(pack([command.by_source]), 1, deadline_seconds)
+        except Unavailable:
+            self._primary.forget(wire.generation)
+            raise
+        if isinstance(reply, ResponseError) and is_elsewhere(reply):
+            self._primary.forget(wire.generation)
+        self._idle_readers.append(wire)
+        return reply
 
     async def _idle_reader(self) -> Wire | None:
         while self._idle_readers:
@@ -220,13 +235,6 @@ class RedisAccess:
 
 def _shortest(command: Command | ScriptCall) -> Command:
     return command.by_digest if isinstance(command, ScriptCall) else command
-
-
-async def _exchange_one(wire: Wire, command: Command | ScriptCall, deadline_seconds: float) -> Reply:
-    (reply,) = await wire.exchange(pack([_shortest(command)]), 1, deadline_seconds)
-    if isinstance(reply, NoScriptError) and isinstance(command, ScriptCall):
-        (reply,) = await wire.exchange(pack([command.by_source]), 1, deadline_seconds)
-    return reply
 
 
 def _check(reply: Reply) -> None:

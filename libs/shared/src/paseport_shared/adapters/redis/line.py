@@ -36,6 +36,7 @@ class _Job:
     packed: bytes
     count: int
     outcome: asyncio.Future[Outcome]
+    ends_at: float
 
 
 class Line:
@@ -58,17 +59,30 @@ class Line:
         self._closing = pack(closing) if confirmed else b""
         self._closing_count = len(closing) if confirmed else 0
         self._jobs: deque[_Job] = deque()
+        # All jobs by their deadline, which is the order in which they came: one alarm serves them all. A timer for each
+        # would cost as much as the rest of a call.
+        self._ending: deque[_Job] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
         self._arrived = asyncio.Event()
         self._wire: Wire | None = None
         self._worker: asyncio.Task[None] | None = None
 
     async def send(self, commands: Sequence[Command]) -> Outcome:
-        """Return what became of one caller's commands. Raises ``Unavailable`` without an answer; they may have run."""
+        """Return what became of one caller's commands.
+
+        Raises ``Unavailable`` without an answer within the deadline; they may have run.
+        """
+        loop = asyncio.get_running_loop()
         if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work(), name="redis line")
-        job = _Job(pack(commands), len(commands), asyncio.get_running_loop().create_future())
+            self._worker = loop.create_task(self._work(), name="redis line")
+        job = _Job(pack(commands), len(commands), loop.create_future(), loop.time() + self._settings.deadline_seconds)
         self._jobs.append(job)
         self._arrived.set()
+        while self._ending and self._ending[0].outcome.done():
+            self._ending.popleft()
+        self._ending.append(job)
+        if self._alarm is None:
+            self._alarm = loop.call_at(job.ends_at, self._end_late_jobs)
         return await job.outcome
 
     async def aclose(self) -> None:
@@ -77,6 +91,8 @@ class Line:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
         self._fail_waiting("the connection to Redis was closed")
+        if self._alarm is not None:
+            self._alarm.cancel()
         await self._drop()
 
     async def _work(self) -> None:
@@ -138,6 +154,12 @@ class Line:
         confirmed, wanted = replies[-1], self._settings.wait_replicas
         # Too few is a number, not an error.
         return None if confirmed >= wanted else f"{confirmed} of {wanted} replicas confirmed the write"
+
+    def _end_late_jobs(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._ending and (self._ending[0].outcome.done() or self._ending[0].ends_at <= loop.time()):
+            _fail([self._ending.popleft()], "Redis did not answer in time")
+        self._alarm = loop.call_at(self._ending[0].ends_at, self._end_late_jobs) if self._ending else None
 
     async def _ready_wire(self) -> Wire:
         if self._wire is not None and not await self._primary.is_current(self._wire):

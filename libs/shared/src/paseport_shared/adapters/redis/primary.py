@@ -9,12 +9,12 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
+from paseport_shared.adapters.redis.script import loading
 from paseport_shared.adapters.redis.sentinels import Sentinels
 from paseport_shared.adapters.redis.settings import Address, RedisSettings
 from paseport_shared.adapters.redis.wire import Wire, pack
 from paseport_shared.domain.errors import Unavailable
 
-_ROLE: Final = pack([("ROLE",)])
 _ASK_AGAIN_SECONDS: Final = 0.5
 
 
@@ -46,7 +46,8 @@ class Primary:
                 db=self._settings.db,
             )
             wire.generation = generation
-            (role,) = await wire.exchange(_ROLE, 1, self._settings.deadline_seconds)
+            greeting = (("ROLE",), *loading())
+            role, *_ = await wire.exchange(pack(greeting), len(greeting), self._settings.deadline_seconds)
             if isinstance(role, ResponseError) or role[0] != b"master":
                 await wire.close()
                 raise Unavailable(f"Redis at {address} is not the primary")

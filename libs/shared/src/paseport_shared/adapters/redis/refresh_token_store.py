@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ NAMESPACE: Final = "refresh_token"
 _FIELDS: Final = ("opened", "generation", "spent", "unconfirmed", "advanced_at")
 _BEING_OPENED: Final = timedelta(minutes=1)
 """How long an entry of the index may be ahead of its family before it counts as a leftover."""
+_USERS_KNOWN: Final = 10_000
 
 _log = structlog.get_logger(__name__)
 
@@ -62,6 +64,8 @@ class RedisRefreshTokenStore:
         self._access = access
         self._policy = policy
         self._namespace = namespace
+        # Whose a family is never changes. Who knows it asks the index in the same round trip.
+        self._user_of: OrderedDict[str, str] = OrderedDict()
 
     async def open_family(self, family: RefreshFamily) -> None:
         """Store a new family of generation 0. Raises ``AlreadyExists`` for a known id."""
@@ -92,12 +96,11 @@ class RedisRefreshTokenStore:
 
     async def find_family(self, family_id: str, now: datetime) -> RefreshFamily | None:
         """Return the family while it is live, else None."""
-        (fields,) = await self._access.send(self._read(family_id))
+        fields, *scores = await self._access.send(self._read(family_id), *self._lookup(family_id))
         family = _family(fields)
         if family is None or not family.is_live(now, self._policy):
             return None
-        (listed,) = await self._access.send(("ZSCORE", self._index(family.user_id), family_id))
-        if listed is None:
+        if not await self._is_listed(family_id, str(family.user_id), scores):
             await self._remove_unlisted(family_id)
             return None
         return family
@@ -115,27 +118,24 @@ class RedisRefreshTokenStore:
                 span(self._policy.grace),
                 span(self._policy.idle),
                 int(self._marks_at_once),
-            )
+            ),
+            *self._lookup(family_id),
         )
-        (answer,) = outcome.replies
+        answer, *scores = outcome.replies
         rotation = Rotation(answer[0].decode())
         if outcome.lacking is not None:
             if rotation is Rotation.ROTATE and not self._marks_at_once:
                 await self._access.send(MARK([key], generation + 1))
             raise Unavailable(outcome.lacking)
+        if rotation is Rotation.REUSE:
+            await self._unlist(answer[1].decode(), family_id)
         if rotation not in (Rotation.ROTATE, Rotation.REPLAY):
-            if rotation is Rotation.REUSE:
-                await self._unlist(answer[1].decode(), family_id)
             return Advance(rotation)
-        user_id, unconfirmed = answer[1].decode(), answer[2] == b"1"
-        lookup: Command = ("ZSCORE", self._index(user_id), family_id)
-        if unconfirmed:
-            listed, _ = await self._access.confirm(lookup, CONFIRM([key], generation + 1, at))
-        else:
-            (listed,) = await self._access.send(lookup)
-        if listed is None:
+        if not await self._is_listed(family_id, answer[1].decode(), scores):
             await self._remove_unlisted(family_id)
             return Advance(Rotation.GONE)
+        if answer[2] == b"1":
+            await self._access.confirm(CONFIRM([key], generation + 1, at))
         return Advance(rotation, generation + 1)
 
     async def revoke_family(self, family_id: str) -> RefreshFamily | None:
@@ -168,6 +168,20 @@ class RedisRefreshTokenStore:
         """Remove all of the user's families, online and offline, and return them."""
         (members,) = await self._access.send(("ZRANGE", self._index(user_id), 0, -1))
         return await self._remove_all(user_id, [member.decode() for member in members])
+
+    def _lookup(self, family_id: str) -> list[Command]:
+        """Return the question to the index of the family's user, where it is known who that is."""
+        user_id = self._user_of.get(family_id)
+        return [] if user_id is None else [("ZSCORE", self._index(user_id), family_id)]
+
+    async def _is_listed(self, family_id: str, user_id: str, scores: Sequence[Reply]) -> bool:
+        """Say whether the user's index names the family; ``scores`` is the answer to ``_lookup``."""
+        if not scores or self._user_of.get(family_id) != user_id:
+            self._user_of[family_id] = user_id
+            if len(self._user_of) > _USERS_KNOWN:
+                self._user_of.popitem(last=False)
+            scores = await self._access.send(("ZSCORE", self._index(user_id), family_id))
+        return scores[0] is not None
 
     @property
     def _marks_at_once(self) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 
 from paseport_shared.adapters.redis.access import RedisAccess
 from paseport_shared.adapters.redis.script import Script
+from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.principal import SubjectState
 
 NAMESPACE: Final = "role"
@@ -42,6 +43,9 @@ class RedisRoleDirectory:
 
     Entries stay for ever unless ``keep_for`` says otherwise (``REDIS_ROLE_TTL``); then one may be missing at any time,
     and the directory is never complete.
+
+    A verifier beside a primary that the cluster has left reads old roles there. Where the reader of the revocation feed
+    found that out, the directory is not read either: others know better (P3).
     """
 
     def __init__(self, access: RedisAccess, *, keep_for: timedelta = timedelta(0), namespace: str = NAMESPACE) -> None:
@@ -51,6 +55,8 @@ class RedisRoleDirectory:
 
     async def find(self, user_id: UUID) -> SubjectState | None:
         """Return the subject's state, or None where the directory has no entry."""
+        if self._access.is_disputed:
+            raise Unavailable("no majority of the Sentinels stands behind this directory")
         (held,) = await self._access.send(("HGET", self._key(user_id), "state"))
         if held is None:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Argument: TypeAlias = bytes | str | int
 Command: TypeAlias = tuple[Argument, ...]
@@ -19,6 +19,14 @@ class ScriptCall:
 
     by_digest: Command
     by_source: Command
+
+
+_KNOWN: Final[list[str]] = []
+
+
+def loading() -> tuple[Command, ...]:
+    """Return the commands that teach a node all scripts there are, so that no call has to be sent a second time."""
+    return tuple(("SCRIPT", "LOAD", source) for source in _KNOWN)
 
 
 class Script:
@@ -35,6 +43,7 @@ class Script:
         first = "#!lua flags=no-writes" if only_reads else "#!lua"
         self._source = f"{first}\n{source.strip()}\n"
         self._digest = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
+        _KNOWN.append(self._source)
 
     def __call__(self, keys: Sequence[Argument], *arguments: Argument) -> ScriptCall:
         """Return a call for these keys and arguments."""

@@ -24,6 +24,7 @@ class Sentinels:
         self._peers = tuple(_Peer(address, settings) for address in settings.sentinels)
         self.majority = len(self._peers) // 2 + 1
         """How many of the configured ones, whether they answer or not, are more than half."""
+        self._asked: set[asyncio.Task[Address | None]] = set()
 
     async def votes(self) -> Counter[Address]:
         """Ask all at once and count who is named primary; returns early once a majority names one.
@@ -31,22 +32,25 @@ class Sentinels:
         Sentinels that do not answer, or do not know the primary's name, have no vote.
         """
         asked = [asyncio.create_task(peer.ask()) for peer in self._peers]
+        # Who is not waited for any more may finish: a question that is broken off costs its connection.
+        self._asked.update(asked)
         votes: Counter[Address] = Counter()
-        try:
-            for answer in asyncio.as_completed(asked):
-                named = await answer
-                if named is not None:
-                    votes[named] += 1
-                    if votes[named] >= self.majority:
-                        break
-        finally:
-            for task in asked:
-                task.cancel()
-            await asyncio.gather(*asked, return_exceptions=True)
+        for answer in asyncio.as_completed(asked):
+            named = await answer
+            if named is not None:
+                votes[named] += 1
+                if votes[named] >= self.majority:
+                    break
+        for task in tuple(self._asked):
+            if task.done():
+                self._asked.discard(task)
         return votes
 
     async def aclose(self) -> None:
         """Close all connections."""
+        for task in self._asked:
+            task.cancel()
+        await asyncio.gather(*self._asked, return_exceptions=True)
         for peer in self._peers:
             await peer.aclose()
 
