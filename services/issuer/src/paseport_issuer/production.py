@@ -6,7 +6,7 @@ Plain constructor calls, read top to bottom: settings, clients, adapters, use ca
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
@@ -31,6 +31,7 @@ from paseport_shared.adapters.vault.token_keeper import AppRole, Credential, Sta
 from paseport_shared.adapters.vault.transit_key_holder import TransitKeyHolder
 from paseport_shared.adapters.vault.transit_signer import TransitSigner
 from paseport_shared.adapters.vault.transport import VaultAddress
+from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import api_audience
 from paseport_shared.wiring import redis_settings
 
@@ -73,7 +74,8 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             clock=clock,
             ids=NewIds(clock, randomness),
         )
-        await keys.load()
+        with suppress(Unavailable):  # tried again in the background; readiness says that there are no keys
+            await keys.load()
 
         hasher = BcryptPasswordHasher({_PEPPER_VERSION: settings.password_pepper}, _PEPPER_VERSION)
         stack.callback(hasher.close)

@@ -82,4 +82,4 @@ async def _serve(name: str, open_apps: OpenApps, public: socket.socket, internal
             await stack.enter_async_context(app.lifespan())
         _log.info("started", service=name, port=public.getsockname()[1], internal_port=internal.getsockname()[1])
         await serve([(apps.public, public), (apps.internal, internal)], stop)
-        _log.info("stopping", service=name)
+        _log.info("stopped", service=name)

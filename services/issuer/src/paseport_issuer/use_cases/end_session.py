@@ -61,7 +61,11 @@ class EndSession:
         if cookie is None:
             return None
         session = await self._sessions.find(cookie.session_id, self._clock.now())
-        return session if session is not None and session.is_held_by(cookie) else None
+        if session is None:
+            # Perhaps an earlier try removed it and could not be confirmed. Removing nothing is confirmed with it.
+            await self._sessions.end(cookie.session_id)
+            return None
+        return session if session.is_held_by(cookie) else None
 
     async def _by_refresh_token(self, command: EndSessionCommand) -> Session | None:
         """Find the session through a genuine token of any generation: a browser may have lost the other cookie."""
@@ -70,6 +74,9 @@ class EndSession:
             return None
         now = self._clock.now()
         family = await self._families.find_family(presented.family_id, now)
-        if family is None or family.session_id is None or not self._refresh_key.fits(presented, family):
+        if family is None:
+            await self._families.revoke_family(presented.family_id)  # confirms an earlier try, as above
+            return None
+        if family.session_id is None or not self._refresh_key.fits(presented, family):
             return None
         return await self._sessions.find(family.session_id, now)

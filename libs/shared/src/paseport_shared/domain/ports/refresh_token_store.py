@@ -36,7 +36,10 @@ class RefreshTokenStore(Protocol):
         ...
 
     async def revoke_family(self, family_id: str) -> RefreshFamily | None:
-        """Remove the family and return it, or None where there was none. Of concurrent callers one gets it."""
+        """Remove the family and return it, or None where there was none. Of concurrent callers one gets it.
+
+        Repeating a removal that was not confirmed confirms it, though there is nothing left to remove.
+        """
         ...
 
     async def list_for_user(self, user_id: UUID, now: datetime) -> tuple[RefreshFamily, ...]:

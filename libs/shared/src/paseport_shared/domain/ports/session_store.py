@@ -12,7 +12,8 @@ from paseport_shared.domain.models.session import Session
 class SessionStore(Protocol):
     """Live sessions. Expiry is decided with ``now``; what a store deletes by itself only tidies up.
 
-    Every method raises ``Unavailable`` when the store does not answer.
+    Every method raises ``Unavailable`` when the store does not answer, or could not confirm a write on as many replicas
+    as it must. Repeating an ``end`` that was not confirmed confirms it, though there is nothing left to remove.
     """
 
     async def create(self, session: Session) -> None:
