@@ -19,6 +19,6 @@ async def test_a_service_may_be_asked_from_within_an_event_loop(mariadb: MariaDb
 
 def test_the_address_of_a_node_lets_the_product_in(redis_node: RedisNode, redis_namespace: str) -> None:
     with redis.Redis.from_url(redis_node.url, decode_responses=True) as client:
-        client.set(f"{redis_namespace}a", "1")
+        client.set(f"paseport:{redis_namespace}a", "1")
 
-        assert client.get(f"{redis_namespace}a") == "1"
+        assert client.get(f"paseport:{redis_namespace}a") == "1"

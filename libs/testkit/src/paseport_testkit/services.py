@@ -35,6 +35,10 @@ class _Restorable(Protocol):
 _Service = TypeVar("_Service", bound=_Restorable)
 
 
+def _start(service: _Restorable) -> None:
+    service.start()
+
+
 @pytest.fixture(scope="session")
 def mariadb(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
     """A MariaDB server. Most tests want ``database_url`` instead."""
@@ -54,6 +58,15 @@ def redis_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="session")
+def partitionable_redis(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisCluster]:
+    """The same with a network between its parts that can be cut; each command takes a little longer."""
+    folder = tmp_path_factory.mktemp("partitionable-redis")
+    yield from _running(request, "redis-cluster", lambda: RedisCluster(folder, partitionable=True))
+
+
+@pytest.fixture(scope="session")
 def vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevVault]:
     """A Vault in dev mode with the product's keys."""
     yield from _running(request, "vault", lambda: DevVault(tmp_path_factory.mktemp("vault")))
@@ -62,7 +75,8 @@ def vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def sealable_vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealableVault]:
     """A Vault on disk with the product's keys, unsealed."""
-    yield from _running(request, "vault", lambda: SealableVault(tmp_path_factory.mktemp("sealable-vault")))
+    folder = tmp_path_factory.mktemp("sealable-vault")
+    yield from _running(request, "vault", lambda: SealableVault(folder), begin=SealableVault.open)
 
 
 @pytest.fixture(scope="session")
@@ -106,14 +120,19 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
         service.restore()
 
 
-def _running(request: pytest.FixtureRequest, name: str, make: Callable[[], _Service]) -> Iterator[_Service]:
+def _running(
+    request: pytest.FixtureRequest,
+    name: str,
+    make: Callable[[], _Service],
+    begin: Callable[[_Service], None] = _start,
+) -> Iterator[_Service]:
     try:
         service = make()
     except MissingPrograms as missing:
         _leave_out(request.config, f"every test on {name} (missing: {', '.join(missing.names)})", missing)
     running = request.config.stash[_RUNNING]
     try:
-        service.start()
+        begin(service)
         running.append(service)
         yield service
     finally:

@@ -17,16 +17,20 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from paseport_testkit.harness.ports import HOST, free_port, free_ports
+from paseport_testkit.harness.certificates import Certificates
+from paseport_testkit.harness.partition import Network, Place, places_without_network
+from paseport_testkit.harness.ports import HOST, free_port
 from paseport_testkit.harness.process import ServerProcess
 from paseport_testkit.harness.programs import find_program
 from paseport_testkit.harness.repository import REDIS_FOLDER, rendered
 from paseport_testkit.harness.service import Service
+from paseport_testkit.harness.switchboard import CLIENTS
 from paseport_testkit.harness.waiting import wait_until
 
 _ANSWER_TIMEOUT_SECONDS: Final = 1.0
-_NODES: Final = 3
-_SENTINELS: Final = 3
+_NODES: Final = ("redis-0", "redis-1", "redis-2")
+_SENTINELS: Final = ("sentinel-0", "sentinel-1", "sentinel-2")
+_REPLICAS: Final = len(_NODES) - 1
 _QUORUM: Final = 2
 
 
@@ -93,12 +97,15 @@ class RedisNode(Service):
         folder: Path,
         *,
         name: str = "redis",
-        port: int | None = None,
+        place: Place | None = None,
         users: RedisUsers | None = None,
         options: Sequence[str] = (),
+        certificates: Certificates | None = None,
     ) -> None:
         self.host = HOST
-        self.port = port or free_port()
+        self.certificates = certificates
+        self._place = place or _anywhere()
+        self.port = self._place.announced_port
         self.users = users or RedisUsers()
         self._folder = folder
         self._configuration = folder / f"{name}.conf"
@@ -127,8 +134,9 @@ class RedisNode(Service):
         return self.url_for(self.users.issuer)
 
     def url_for(self, user: Credentials) -> str:
-        """Return the address for a user, as REDIS_URL takes it."""
-        return f"redis://{user.username}:{user.password}@{self.host}:{self.port}/0"
+        """Return the address for a user, as REDIS_URL takes it; ``rediss:`` where the node speaks TLS only."""
+        scheme = "redis" if self.certificates is None else "rediss"
+        return f"{scheme}://{user.username}:{user.password}@{self.host}:{self.port}/0"
 
     @property
     def address(self) -> tuple[str, int]:
@@ -137,8 +145,11 @@ class RedisNode(Service):
 
     @contextmanager
     def admin(self) -> Iterator[redis.Redis]:
-        """Connect as a user who may do anything. Commands are tried once and wait for one second."""
-        with _connect(self.address, self.users.operator) as client:
+        """Connect as a user who may do anything. Commands are tried once and wait for one second.
+
+        No cut of the cluster's network is in the way.
+        """
+        with _connect((self.host, self._place.port), self.users.operator, self.certificates) as client:
             yield client
 
     def start(self, replica_of: RedisNode | None = None) -> None:
@@ -187,8 +198,8 @@ class RedisNode(Service):
     def _lines(self) -> list[str]:
         users = self.users
         return [
-            f"port {self.port}",
-            f"bind {self.host}",
+            *_lines_of(self._place),
+            *_tls_lines(self._place, self.certificates),
             f'dir "{self._folder}"',
             "appendonly yes",
             "appendfsync everysec",
@@ -200,15 +211,16 @@ class RedisNode(Service):
         ]
 
     def _missing(self) -> str | None:
-        return _what_ping_says(self.address, self.users.operator)
+        return _what_ping_says((self.host, self._place.port), self.users.operator, self.certificates)
 
 
 class Sentinel(Service):
     """One of the Sentinels of a cluster."""
 
-    def __init__(self, folder: Path, *, name: str, port: int, lines: Sequence[str], admin: Credentials) -> None:
+    def __init__(self, folder: Path, *, name: str, place: Place, lines: Sequence[str], admin: Credentials) -> None:
         self.host = HOST
-        self.port = port
+        self.port = place.announced_port
+        self._direct = (HOST, place.port)
         self._admin = admin
         self._lines = lines
         self._configuration = folder / f"{name}.conf"
@@ -226,8 +238,8 @@ class Sentinel(Service):
 
     @contextmanager
     def admin(self) -> Iterator[redis.Redis]:
-        """Connect as a user who may do anything."""
-        with _connect(self.address, self._admin) as client:
+        """Connect as a user who may do anything. No cut of the cluster's network is in the way."""
+        with _connect(self._direct, self._admin) as client:
             yield client
 
     def start(self) -> None:
@@ -253,23 +265,27 @@ class Sentinel(Service):
         return [_pairs(fields) for fields in self.ask("replicas", group) or ()]
 
     def _missing(self) -> str | None:
-        return _what_ping_says(self.address, self._admin)
+        return _what_ping_says(self._direct, self._admin)
 
 
 class RedisCluster:
     """A primary, two replicas, three Sentinels. Writes are refused while no replica confirms.
 
     Nodes and Sentinels are named by their index for as long as the cluster exists; which node is the primary is what
-    the Sentinels say at the moment.
+    the Sentinels say at the moment. With ``partitionable`` a ``network`` stands between all of them and their clients
+    that can be cut; it costs each command some 100 µs.
     """
 
-    def __init__(self, folder: Path, *, master_name: str = "paseport") -> None:
+    def __init__(self, folder: Path, *, master_name: str = "paseport", partitionable: bool = False) -> None:
         self.master_name = master_name
         self.users = RedisUsers()
         self.sentinel_users = SentinelUsers()
-        ports = free_ports(_NODES + _SENTINELS)
-        self.nodes = [self._node(folder, index, ports[index]) for index in range(_NODES)]
-        self.watchers = [self._sentinel(folder, index, ports[_NODES + index], ports[0]) for index in range(_SENTINELS)]
+        names = [*_NODES, *_SENTINELS]
+        self.network = Network(folder / "network", names) if partitionable else None
+        places = self.network.places if self.network is not None else places_without_network(names)
+        self.nodes = [self._node(folder, name, places[name]) for name in _NODES]
+        primary_port = self.nodes[0].port
+        self.watchers = [self._sentinel(folder, name, places[name], primary_port) for name in _SENTINELS]
 
     def __enter__(self) -> Self:
         self.start()
@@ -304,6 +320,8 @@ class RedisCluster:
         """Start everything, node 0 as the primary, and wait until the cluster is whole."""
         try:
             primary, *replicas = self.nodes
+            if self.network is not None:
+                self.network.start()
             primary.start()
             for replica in replicas:
                 replica.start(replica_of=primary)
@@ -321,19 +339,24 @@ class RedisCluster:
         """End everything, the Sentinels first: nothing is promoted meanwhile."""
         for service in (*self.watchers, *reversed(self.nodes)):
             service.stop()
+        if self.network is not None:
+            self.network.stop()
 
     def restore(self) -> None:
         """Make the cluster whole again, whatever a test did to it. The primary stays the one that it is by then."""
-        disturbed = [service for service in (*self.nodes, *self.watchers) if _is_disturbed(service)]
-        if not disturbed:
+        disturbed = [service for service in (*self.watchers, *self.nodes) if _is_disturbed(service)]
+        was_cut = self.network is not None and self.network.is_cut
+        if not disturbed and not was_cut:
             return
+        if self.network is not None:
+            self.network.restore()
         for service in disturbed:
             service.restore()
         # All of them: one that still carries out a failover must not be disturbed.
-        wait_until("the Sentinels name one primary", lambda: self._no_working_primary(_SENTINELS), 60)
+        wait_until("the Sentinels name one primary", lambda: self._no_working_primary(len(_SENTINELS)), 60)
         for replica in self.replicas():
             replica.follow(self.primary())
-        self.primary().wait_for_replicas(_NODES - 1)
+        self.primary().wait_for_replicas(_REPLICAS)
         # A Sentinel looks at its replicas every ten seconds; one that starts does so at once. (SENTINEL RESET would
         # make it forget them until that time is over.)
         for watcher in self.watchers:
@@ -365,10 +388,30 @@ class RedisCluster:
         """
         node.start(replica_of=self.primary())
 
+    def isolate(self, node: RedisNode, *, with_clients: bool = False, with_watchers: Sequence[Sentinel] = ()) -> None:
+        """Cut a node off from the rest of the cluster, alone or together with the clients and some Sentinels.
+
+        Whoever is with it reaches it as before, and reaches nobody of the rest.
+        """
+        one_side = [service.process.name for service in (node, *with_watchers)]
+        self._cuttable().separate([*one_side, CLIENTS] if with_clients else one_side)
+
+    def cut_replication(self) -> None:
+        """Let the replicas hear nothing more from the primary, which does not notice at first (half-open).
+
+        Clients and Sentinels reach all nodes as before.
+        """
+        primary = self.primary().process.name
+        self._cuttable().cut([name for name in _NODES if name != primary], [primary])
+
+    def heal(self) -> None:
+        """Take back every cut."""
+        self._cuttable().heal()
+
     def wait_until_whole(self, timeout_seconds: float = 60) -> None:
         """Wait until each Sentinel sees the others and two replicas, which have all data. Raises ``NotInTime``."""
         wait_until("the Redis cluster is whole", self._missing, timeout_seconds)
-        self.primary().wait_for_replicas(_NODES - 1, timeout_seconds)
+        self.primary().wait_for_replicas(_REPLICAS, timeout_seconds)
 
     def wait_for_new_primary(self, old: RedisNode, timeout_seconds: float = 30) -> RedisNode:
         """Wait until a majority names another node and this one accepts it. Raises ``NotInTime``."""
@@ -378,6 +421,11 @@ class RedisCluster:
 
         wait_until("another Redis node is the primary", missing, timeout_seconds)
         return self.primary()
+
+    def _cuttable(self) -> Network:
+        if self.network is None:
+            raise ValueError("this cluster was not made partitionable")
+        return self.network
 
     def _no_working_primary(self, votes: int = _QUORUM) -> str | None:
         named = self._named_primary(votes)
@@ -413,12 +461,11 @@ class RedisCluster:
                     return f"{watcher} sees a replica that is {replica['flags']} with the link to its primary {link}"
         return None if self._named_primary() is not None else "the Sentinels do not agree on a primary"
 
-    def _node(self, folder: Path, index: int, port: int) -> RedisNode:
-        name = f"redis-{index}"
+    def _node(self, folder: Path, name: str, place: Place) -> RedisNode:
         return RedisNode(
             folder / name,
             name=name,
-            port=port,
+            place=place,
             users=self.users,
             options=[
                 "min-replicas-to-write 1",
@@ -427,23 +474,22 @@ class RedisCluster:
                 "repl-ping-replica-period 1",
                 "repl-timeout 5",
                 f"replica-announce-ip {HOST}",
-                f"replica-announce-port {port}",
+                f"replica-announce-port {place.announced_port}",
             ],
         )
 
-    def _sentinel(self, folder: Path, index: int, port: int, primary_port: int) -> Sentinel:
-        name = f"sentinel-{index}"
-        own_folder = folder / name
+    def _sentinel(self, folder: Path, name: str, place: Place, primary_port: int) -> Sentinel:
         group = self.master_name
         return Sentinel(
-            own_folder,
+            folder / name,
             name=name,
-            port=port,
+            place=place,
             admin=self.sentinel_users.operator,
             lines=[
-                f"port {port}",
-                f"bind {HOST}",
-                f'dir "{own_folder}"',
+                *_lines_of(place),
+                f'dir "{folder / name}"',
+                f"sentinel announce-ip {HOST}",
+                f"sentinel announce-port {place.announced_port}",
                 f"sentinel monitor {group} {HOST} {primary_port} {_QUORUM}",
                 f"sentinel down-after-milliseconds {group} 1000",
                 f"sentinel failover-timeout {group} 3000",
@@ -453,7 +499,30 @@ class RedisCluster:
         )
 
 
-def _connect(address: tuple[str, int], user: Credentials) -> redis.Redis:
+def _anywhere() -> Place:
+    port = free_port()
+    return Place(port, port, None)
+
+
+def _lines_of(place: Place) -> list[str]:
+    lines = [f"port {place.port}", f"bind {HOST}"]
+    return lines if place.source is None else [*lines, f"bind-source-addr {place.source}"]
+
+
+def _tls_lines(place: Place, certificates: Certificates | None) -> list[str]:
+    if certificates is None:
+        return []
+    return [
+        "port 0",
+        f"tls-port {place.port}",
+        f'tls-cert-file "{certificates.certificate}"',
+        f'tls-key-file "{certificates.key}"',
+        f'tls-ca-cert-file "{certificates.ca}"',
+        "tls-auth-clients no",
+    ]
+
+
+def _connect(address: tuple[str, int], user: Credentials, certificates: Certificates | None = None) -> redis.Redis:
     host, port = address
     return redis.Redis(
         # Answers as flat lists of text, whatever the driver's default.
@@ -466,12 +535,16 @@ def _connect(address: tuple[str, int], user: Credentials) -> redis.Redis:
         socket_timeout=_ANSWER_TIMEOUT_SECONDS,
         socket_connect_timeout=_ANSWER_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
+        ssl=certificates is not None,
+        ssl_ca_certs=None if certificates is None else str(certificates.ca),
     )
 
 
-def _what_ping_says(address: tuple[str, int], user: Credentials) -> str | None:
+def _what_ping_says(
+    address: tuple[str, int], user: Credentials, certificates: Certificates | None = None
+) -> str | None:
     try:
-        with _connect(address, user) as client:
+        with _connect(address, user, certificates) as client:
             client.ping()
     except RedisError as refused:
         return str(refused)

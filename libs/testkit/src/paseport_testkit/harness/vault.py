@@ -23,6 +23,7 @@ ACCESS_KEY: Final = "paseport-access"
 _KEYS: Final = {ACCESS_KEY: "ed25519", "paseport-id": "rsa-2048", "paseport-data": "aes256-gcm96"}
 _POLICY: Final = "paseport-issuer"
 _POLICY_FILE: Final = VAULT_FOLDER / "issuer-policy.hcl"
+_NO_RIGHTS: Final = "no-rights"
 _ROLE: Final = "paseport-issuer"
 _TIMEOUT_SECONDS: Final = 10.0
 _IN_SERVICE: Final = 200
@@ -93,8 +94,10 @@ class Vault(Service):
         return AppRole(role_id, secret_id)
 
     def token(self, ttl: str = "1h", *, renewable: bool = True, policies: Sequence[str] = (_POLICY,)) -> str:
-        """Return a new token, by default one with the issuer's rights; ``policies=()`` gives one without any."""
-        wanted = {"ttl": ttl, "renewable": renewable, "policies": list(policies), "no_default_policy": True}
+        """Return a new token, by default one with the issuer's rights; ``policies=()`` gives one that may nothing."""
+        # A token without policies would inherit root's.
+        named = list(policies) or [_NO_RIGHTS]
+        wanted = {"ttl": ttl, "renewable": renewable, "policies": named, "no_default_policy": True}
         token: str = self.call("POST", "auth/token/create-orphan", wanted)["auth"]["client_token"]
         return token
 
@@ -120,7 +123,7 @@ class Vault(Service):
         return answer.json() if answer.content else None
 
     def create_key(self, name: str, kind: str = "ed25519") -> str:
-        """Make one more Transit key, which the issuer's policy covers only if it is called like one of ours."""
+        """Make one more Transit key, which the issuer's policy does not cover."""
         self.call("POST", f"{MOUNT_PATH}/keys/{name}", {"type": kind})
         return name
 
