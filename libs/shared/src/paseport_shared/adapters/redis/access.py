@@ -21,6 +21,7 @@ from paseport_shared.domain.errors import Overloaded, Unavailable
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CONFIRMED_FOR_SECONDS: Final = 0.5
+_TURNS_TO_CLOSE: Final = 4
 
 
 class RedisAccess:
@@ -158,8 +159,10 @@ class RedisAccess:
             await wire.close()
         self._idle_readers.clear()
         await self._primary.aclose()
-        # One turn of the loop: a transport that was closed lets go of its socket in the next one.
-        await asyncio.sleep(0)
+        # A transport that was closed lets go of its socket some turns of the loop later, one that spoke TLS a few more;
+        # a loop that ends before leaves it to the garbage collector.
+        for _ in range(_TURNS_TO_CLOSE):
+            await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
         return self
