@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+import structlog
 from paseport_shared.adapters.issuer import internal_client
 from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
 from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
@@ -61,6 +62,21 @@ async def test_the_api_shows_its_credential_and_asks_for_one_subject() -> None:
     assert (request.method, str(request.url)) == ("POST", "http://issuer.internal:3010/internal/v1/principals")
     assert request.headers["Authorization"] == "Bearer the service secret"
     assert json.loads(request.content) == {"subject": str(ALICE)}
+    assert "X-Request-Id" not in request.headers
+
+
+async def test_what_is_asked_for_a_request_carries_its_id() -> None:
+    seen: list[httpx.Request] = []
+
+    def issuer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json=PRINCIPAL)
+
+    with structlog.contextvars.bound_contextvars(request_id="request-1"):
+        await source(issuer).resolve(ALICE)
+    await source(issuer).resolve(ALICE)
+
+    assert [request.headers.get("X-Request-Id") for request in seen] == ["request-1", None]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import structlog
 from http_support import client, service
 from litestar import Request, get
-from paseport_shared.http.request_id import request_id
+from paseport_shared.http.request_id import new_request_id, request_id
 
 CLIENTS_OWN = "00000000-0000-0000-0000-000000000000"
 
@@ -50,3 +50,39 @@ async def test_two_requests_have_two_ids_and_leave_none_behind() -> None:
 
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
     assert "request_id" not in structlog.contextvars.get_contextvars()
+
+
+# --- between our own services ---------------------------------------------------------------------------------------
+
+
+async def test_an_internal_port_goes_on_under_the_id_of_the_service_that_asks() -> None:
+    ours = new_request_id()
+    async with client(service(show, is_internal=True)) as api:
+        answer = await api.get("/", headers={"X-Request-Id": ours})
+
+    assert answer.headers.get_list("x-request-id") == [ours]
+    assert set(answer.json().values()) == {ours}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [],
+        [""],
+        ["of-somebody"],
+        ["x" * 10_000],
+        ['"} {"event":"forged'],
+        [CLIENTS_OWN.upper().replace("0", "A")],
+        [f"{{{CLIENTS_OWN}}}"],
+        [CLIENTS_OWN, CLIENTS_OWN],
+    ],
+    ids=["none", "empty", "a word", "long", "a forged line", "capitals", "braces", "two"],
+)
+async def test_an_internal_port_takes_nothing_over_that_is_not_one_id(sent: list[str]) -> None:
+    """Whatever is sent stands in log lines afterwards."""
+    headers = [("X-Request-Id", value) for value in sent]
+    async with client(service(show, is_internal=True)) as api:
+        answer = await api.get("/", headers=headers)
+
+    assert answer.headers["x-request-id"] not in sent
+    assert UUID(answer.headers["x-request-id"]).version == 7

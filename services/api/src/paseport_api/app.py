@@ -53,7 +53,7 @@ class Api:
 
     def internal_app(self) -> ServiceApp:
         """Return the app of the internal port. It needs the public app's lifespan to have begun."""
-        return self._app([metrics_handler(self.metrics), *self._health("/health")])
+        return self._app([metrics_handler(self.metrics), *self._health("/health")], is_internal=True)
 
     def _health(self, prefix: str) -> list[HTTPRouteHandler]:
         # Without the directory the issuer is asked: slower, and no reason to send callers elsewhere.

@@ -36,6 +36,7 @@ from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, Revocation, RevocationKind
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import SessionPolicy
+from paseport_shared.domain.ports.key_document import KeyDocument as KeyDocumentPort
 from structlog.testing import capture_logs
 
 ISSUER = "https://auth.example.com"
@@ -129,7 +130,7 @@ class ApiWorld:
         self.app = self.api.public_app()
         await self._stack.enter_async_context(self.key_client)
         self._stack.push_async_callback(self.key_set.aclose)
-        await self._stack.enter_async_context(_served(self.app))
+        await self._stack.enter_async_context(served(self.app))
         self.http = await self._stack.enter_async_context(_client_of(self.app))
         self.internal = await self._stack.enter_async_context(_client_of(self.api.internal_app()))
         await self.heard()
@@ -235,7 +236,7 @@ class WatchedFeed(MemoryRevocationFeed):
 class PublishedDocument:
     """The issuer's key document as an ASGI app of its own, which counts how often it is fetched."""
 
-    def __init__(self, document: KeyDocument, outage: MemoryOutage) -> None:
+    def __init__(self, document: KeyDocumentPort, outage: MemoryOutage) -> None:
         self._document = document
         self._outage = outage
         self.fetches = 0
@@ -249,7 +250,7 @@ class PublishedDocument:
 
 
 @asynccontextmanager
-async def _served(app: Litestar) -> AsyncIterator[None]:
+async def served(app: Litestar) -> AsyncIterator[None]:
     """Run an app's lifespan as a server does: begun and ended by one task, which is not the one of the requests."""
     begun, over = asyncio.Event(), asyncio.Event()
 

@@ -81,7 +81,8 @@ class Issuer:
                 key_document,
                 metrics_handler(self.metrics),
                 *health_handlers(self._checks),
-            ]
+            ],
+            is_internal=True,
         )
 
     def _app(self, route_handlers: list[ControllerRouterHandler], **options: Any) -> ServiceApp:

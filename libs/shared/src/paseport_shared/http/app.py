@@ -49,6 +49,7 @@ class ServiceApp(Litestar):
         cors_origins: Sequence[str] = (),
         trusted_proxies: Sequence[str] = (),
         https: bool = True,
+        is_internal: bool = False,
         problems: Mapping[type[AuthError], Row] = PROBLEMS,
     ) -> None:
         """Build the app.
@@ -56,6 +57,7 @@ class ServiceApp(Litestar):
         ``allowed_hosts`` are values of the Host header, with the port where it is not 80 or 443; None takes any, which
         is for a port that browsers do not reach. ``allowed_origins`` may use cookies; ``cors_origins`` are those of
         them that are not ours and may read answers. ``state`` holds what guards need: ``authenticate_bearer`` and more.
+        ``is_internal``: our own services ask here, and their requests go on under the id that they have.
         """
         super().__init__(
             route_handlers=route_handlers,
@@ -79,7 +81,7 @@ class ServiceApp(Litestar):
         frame = SecurityHeaders(frame, https=https)
         frame = ObserveRequests(frame, metrics)
         frame = ClientAddress(frame, TrustedProxies(trusted_proxies))
-        self._frame: ASGIApp = RequestId(frame)
+        self._frame: ASGIApp = RequestId(frame, continues=is_internal)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request, or the lifespan."""

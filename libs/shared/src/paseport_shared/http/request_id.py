@@ -1,6 +1,8 @@
-"""The request id: made here for every request; in every answer, log line and audit event.
+"""The request id: one for every request; in every answer, log line and audit event, of every service it reaches.
 
-An id that a client sends is ignored: it could be that of somebody else's request, or a text that spoils a log.
+A public port makes it, and the edge writes down what the answer says. An id that a client sends is ignored: it could be
+that of somebody else's request, or a text that spoils a log. The internal port is asked by our own services alone and
+takes theirs over (``InternalClient``), so that one search finds a request in both logs.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from typing import Any, Final
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from paseport_shared.domain.models.identifiers import uuid7
+from paseport_shared.domain.models.identifiers import parse_uuid, uuid7
 
 HEADER: Final = "X-Request-Id"
+_RAW_HEADER: Final = HEADER.lower().encode()
 _STATE_KEY: Final = "request_id"
 
 
@@ -31,17 +34,21 @@ def request_id(scope: Scope | Mapping[str, Any]) -> str:
 
 
 class RequestId:
-    """Outermost ASGI middleware: the id in the scope's state, in structlog's context and in the answer's header."""
+    """Outermost ASGI middleware: the id in the scope's state, in structlog's context and in the answer's header.
 
-    def __init__(self, app: ASGIApp) -> None:
+    With ``continues``, a request that names one UUID keeps it.
+    """
+
+    def __init__(self, app: ASGIApp, *, continues: bool = False) -> None:
         self._app = app
+        self._continues = continues
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        value = new_request_id()
+        value = (_sent(scope) if self._continues else None) or new_request_id()
         # A state of the request's own: not every server copies the one that it keeps for the lifespan.
         scope["state"] = {**scope.get("state", {}), _STATE_KEY: value}
-        header = (HEADER.lower().encode(), value.encode())
+        header = (_RAW_HEADER, value.encode())
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -50,3 +57,12 @@ class RequestId:
 
         with structlog.contextvars.bound_contextvars(request_id=value):
             await self._app(scope, receive, send_with_id)
+
+
+def _sent(scope: Scope) -> str | None:
+    """Return the id that the caller sent, if it is one of ours in form: nothing else gets into a log."""
+    sent = [value for name, value in scope["headers"] if name == _RAW_HEADER]
+    if len(sent) != 1:
+        return None
+    text = sent[0].decode("latin-1")
+    return None if parse_uuid(text) is None else text

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import httpx
 import msgspec
+import structlog
 
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.secret import Secret
@@ -55,7 +56,10 @@ class Answer:
 
 
 class InternalClient:
-    """Speaks to the internal port with the api's credential (``PASEPORT_SERVICE_SECRET``)."""
+    """Speaks to the internal port with the api's credential (``PASEPORT_SERVICE_SECRET``).
+
+    What is asked on behalf of a request carries that request's id; background work has none.
+    """
 
     def __init__(self, client: httpx.AsyncClient, service_secret: Secret[str]) -> None:
         self._client = client
@@ -88,6 +92,9 @@ class InternalClient:
         headers = {"Accept": "application/json", "Authorization": f"Bearer {self._service_secret.reveal()}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        if request_id is not None:
+            headers["X-Request-Id"] = request_id
         try:
             # The client's own timeouts count each read anew: an answer that drips would never be late.
             async with (
