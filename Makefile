@@ -14,7 +14,7 @@ FRONTEND_READY := frontend/node_modules/.setup-done
 E2E_READY := e2e/node_modules/.setup-done
 SPA_BUILT := frontend/build/.build-done
 
-.PHONY: help setup services run test lint types contracts test-unit test-http test-frontend e2e fmt openapi bench lock clean
+.PHONY: help setup services run stack test lint types contracts test-unit test-http test-frontend e2e fmt openapi bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ services: ## Get the servers that tests start: MariaDB, Redis, nginx, Vault, tox
 
 run: $(PYTHON_READY) $(SPA_BUILT) ## Serve Paseport in one process on http://localhost:8080
 	@$(BIN)/paseport run
+
+stack: $(PYTHON_READY) $(SPA_BUILT) services ## Serve the production topology on https://localhost:8443; ARGS="--port 9443 …"
+	@$(BIN)/python -m paseport_testkit.stack $(ARGS)
 
 test: setup services ## Run every check and test below, then print a summary
 	@MAKE="$(MAKE)" tools/run-tests.sh lint types contracts test-unit test-http test-frontend e2e

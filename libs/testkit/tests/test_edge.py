@@ -8,20 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 from paseport_testkit.harness.certificates import Certificates
-from paseport_testkit.harness.nginx import Edge
+from paseport_testkit.harness.nginx import Edge, write_bare_app
 from paseport_testkit.harness.ports import HOST, free_ports
-
-PAGE = """<!doctype html>
-<meta http-equiv="content-security-policy" content="default-src 'self'">
-<title>Paseport</title>
-"""
 
 
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Edge]:
     """An edge with an app of one page, whose services are down."""
-    app = tmp_path_factory.mktemp("app")
-    (app / "index.html").write_text(PAGE)
+    app = write_bare_app(tmp_path_factory.mktemp("app"))
     issuer, api = free_ports(2)
     folder = tmp_path_factory.mktemp("edge")
     with Edge(folder, issuers=[(HOST, issuer)], apis=[(HOST, api)], certificates=certificates, app=app) as edge:

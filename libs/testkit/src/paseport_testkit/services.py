@@ -15,8 +15,10 @@ import pytest
 
 from paseport_testkit.harness.certificates import Certificates
 from paseport_testkit.harness.mariadb import MariaDb
+from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.programs import MissingPrograms
 from paseport_testkit.harness.redis import RedisCluster, RedisNode
+from paseport_testkit.harness.stack import Stack
 from paseport_testkit.harness.toxiproxy import Toxiproxy
 from paseport_testkit.harness.vault import DevVault, SealableVault
 
@@ -83,6 +85,18 @@ def sealable_vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 def toxiproxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toxiproxy]:
     """A proxy for bad links. Links are a test's own: they are gone after it."""
     yield from _running(request, "toxiproxy", lambda: Toxiproxy(tmp_path_factory.mktemp("toxiproxy")))
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An installation with two issuers and two apis, whose links and whose Redis network can be cut."""
+    folder = tmp_path_factory.mktemp("installation")
+    app = write_bare_app(folder / "app")
+    yield from _running(
+        request,
+        "the whole installation",
+        lambda: Stack(folder / "stack", issuers=2, apis=2, links=True, partitionable=True, app=app),
+    )
 
 
 @pytest.fixture(scope="session")

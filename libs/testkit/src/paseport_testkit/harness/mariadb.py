@@ -8,6 +8,7 @@ import secrets
 import subprocess
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -15,15 +16,43 @@ import asyncmy
 from asyncmy.errors import Error
 
 from paseport_testkit.harness.ports import HOST, free_port
-from paseport_testkit.harness.process import ServerFailed, ServerProcess
+from paseport_testkit.harness.process import ServerFailed, ServerProcess, log_in
 from paseport_testkit.harness.programs import find_program
+from paseport_testkit.harness.repository import MARIADB_FOLDER
 from paseport_testkit.harness.service import Service
 
 _ADMIN: Final = "harness"
 _USER: Final = "paseport"
+_INSTALLATION: Final = "paseport"
+"""What docker/mariadb calls the database and, with the same name, the service's user."""
 _CONNECT_TIMEOUT_SECONDS: Final = 5
 
 _Rows: TypeAlias = Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The database of an installation, for two users: the service's, and the one who changes tables."""
+
+    host: str
+    port: int
+    name: str
+    service: tuple[str, str]
+    migration: tuple[str, str]
+
+    @property
+    def url(self) -> str:
+        """The service's MARIADB_URL."""
+        return self.url_at((self.host, self.port))
+
+    @property
+    def migration_url(self) -> str:
+        """MARIADB_URL for ``paseport migrate``."""
+        return _url(self.migration, (self.host, self.port), self.name)
+
+    def url_at(self, address: tuple[str, int]) -> str:
+        """Return the service's MARIADB_URL where something stands between it and the server."""
+        return _url(self.service, address, self.name)
 
 
 class MariaDb(Service):
@@ -31,10 +60,10 @@ class MariaDb(Service):
 
     Everything that was acknowledged survives the death of the server. It may not survive the loss of the machine's
     power: the log is written at each commit but flushed to the disk once a second, which makes tests faster.
-    The server's character set is left at its default, so that the product's migrations have to name theirs.
+    It has the configuration of docker/mariadb, but for the default collation: migrations have to name theirs.
     """
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, *, logs: Path | None = None) -> None:
         self.host = HOST
         self.port = port or free_port()
         self.user = _USER
@@ -46,7 +75,8 @@ class MariaDb(Service):
         self._as_this_user = ["--user=root"] if os.geteuid() == 0 else []
         self._installer = find_program("mariadb-install-db")
         folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(ServerProcess("mariadb", self._command(), folder / "mariadb.log", self._missing))
+        log = log_in(logs or folder, "mariadb")
+        super().__init__(ServerProcess("mariadb", self._command(), log, self._missing))
 
     def start(self) -> None:
         """Start with the data there is; make the data folder at the first start."""
@@ -56,12 +86,29 @@ class MariaDb(Service):
 
     def url(self, database: str) -> str:
         """Return the address of a database as the product's settings take it."""
-        return f"mariadb://{self.user}:{self.password}@{self.host}:{self.port}/{database}"
+        return _url((self.user, self.password), (self.host, self.port), database)
 
     def create_database(self, name: str) -> str:
         """Make an empty database that the product's user may do anything in, and return its address."""
         self.execute(f"CREATE DATABASE `{name}`", f"GRANT ALL ON `{name}`.* TO '{self.user}'@'%'")
         return self.url(name)
+
+    def create_installation(self) -> Installation:
+        """Make the database of an installation with docker/mariadb/create-database.sql, and its two users."""
+        migration_password = secrets.token_urlsafe(18)
+        statements = _statements_of(MARIADB_FOLDER / "create-database.sql")
+        self.execute(
+            f"SET @service_password = '{self.password}'",
+            f"SET @migration_password = '{migration_password}'",
+            *statements,
+        )
+        return Installation(
+            self.host,
+            self.port,
+            _INSTALLATION,
+            service=(self.user, self.password),
+            migration=(f"{_INSTALLATION}_migrate", migration_password),
+        )
 
     def drop_database(self, name: str) -> None:
         """Remove a database. Connections that use it are ended: an open transaction must not block this."""
@@ -75,8 +122,8 @@ class MariaDb(Service):
     def _command(self) -> list[str | Path]:
         return [
             find_program("mariadbd"),
-            # Comes first: no file of this machine's own server is read.
-            "--no-defaults",
+            # Comes first: no file of this machine's own server is read, but the one that containers get.
+            f"--defaults-file={MARIADB_FOLDER / 'paseport.cnf'}",
             *self._as_this_user,
             f"--datadir={self._data}",
             f"--bind-address={self.host}",
@@ -85,8 +132,9 @@ class MariaDb(Service):
             "--socket=server.sock",
             "--pid-file=server.pid",
             f"--init-file={self._set_up}",
-            "--skip-name-resolve",
+            "--collation-server=utf8mb4_general_ci",
             "--max-connections=500",
+            "--skip-log-bin",
             "--innodb-buffer-pool-size=64M",
             "--innodb-log-file-size=32M",
             "--innodb-flush-log-at-trx-commit=2",
@@ -139,6 +187,15 @@ class MariaDb(Service):
             return rows
         finally:
             await connection.ensure_closed()
+
+
+def _url(user: tuple[str, str], address: tuple[str, int], database: str) -> str:
+    return f"mariadb://{user[0]}:{user[1]}@{address[0]}:{address[1]}/{database}"
+
+
+def _statements_of(script: Path) -> list[str]:
+    lines = [line for line in script.read_text(encoding="utf-8").splitlines() if not line.startswith("--")]
+    return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
 
 
 def _apart(work: Coroutine[Any, Any, _Rows]) -> _Rows:

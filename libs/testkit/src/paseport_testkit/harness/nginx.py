@@ -13,7 +13,7 @@ from typing import Final
 
 from paseport_testkit.harness.certificates import Certificates
 from paseport_testkit.harness.ports import HOST, free_ports
-from paseport_testkit.harness.process import ServerFailed, ServerProcess
+from paseport_testkit.harness.process import ServerFailed, ServerProcess, log_in
 from paseport_testkit.harness.programs import find_program
 from paseport_testkit.harness.repository import APP_BUILD, EDGE_FOLDER, ROOT
 from paseport_testkit.harness.service import Service
@@ -22,13 +22,26 @@ _CONNECT_TIMEOUT_SECONDS: Final = 1.0
 _NAME: Final = "localhost"
 
 
+_PAGE: Final = """<!doctype html>
+<meta http-equiv="content-security-policy" content="default-src 'self'">
+<title>Paseport</title>
+"""
+
+
+def write_bare_app(folder: Path) -> Path:
+    """Make an app of one page, for tests that need an edge and no browser."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.html").write_text(_PAGE)
+    return folder
+
+
 class Nginx(Service):
     """nginx with a configuration that is a file already; every relative path in it lies in ``folder``.
 
     It counts as ready when it accepts a connection on ``port``.
     """
 
-    def __init__(self, folder: Path, configuration: Path, port: int) -> None:
+    def __init__(self, folder: Path, configuration: Path, port: int, *, logs: Path | None = None) -> None:
         self.host = HOST
         self.port = port
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +49,7 @@ class Nginx(Service):
         if os.geteuid() == 0:
             # The workers stay with the user who owns the folder, which nobody else may read.
             command += ["-g", "user root;"]
-        super().__init__(ServerProcess("nginx", command, folder / "nginx.log", self._missing))
+        super().__init__(ServerProcess("nginx", command, log_in(logs or folder, "nginx"), self._missing))
 
     def _missing(self) -> str | None:
         try:
@@ -58,6 +71,7 @@ class Edge(Nginx):
         certificates: Certificates,
         port: int | None = None,
         app: Path = APP_BUILD,
+        logs: Path | None = None,
     ) -> None:
         http_port, https_port = free_ports(2)
         port = port or https_port
@@ -81,7 +95,7 @@ class Edge(Nginx):
             "PASEPORT_TLS_KEY": str(certificates.key),
         }
         configuration.write_text(_output_of([EDGE_FOLDER / "render.sh"], settings))
-        super().__init__(folder, configuration, port)
+        super().__init__(folder, configuration, port, logs=logs)
 
     def tls(self) -> ssl.SSLContext:
         """Return what a client needs that trusts this edge, and no other server in the world."""

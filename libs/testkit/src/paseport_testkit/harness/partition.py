@@ -13,7 +13,7 @@ from typing import Final
 
 from paseport_testkit.harness import switchboard
 from paseport_testkit.harness.ports import free_ports
-from paseport_testkit.harness.process import ServerProcess
+from paseport_testkit.harness.process import ServerProcess, log_in
 from paseport_testkit.harness.service import Service
 from paseport_testkit.harness.switchboard import CLIENTS, Plan, Target
 
@@ -36,7 +36,7 @@ class Network(Service):
     Needs the whole of 127.0.0.0/8 on the loopback interface, which Linux has.
     """
 
-    def __init__(self, folder: Path, names: Collection[str]) -> None:
+    def __init__(self, folder: Path, names: Collection[str], *, logs: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         control, *ports = free_ports(1 + 2 * len(names))
         base = _FIRST_SOURCE.rsplit(".", 1)[0]
@@ -54,7 +54,7 @@ class Network(Service):
             sources={place.source: name for name, place in self.places.items() if place.source is not None},
         ).write(plan)
         command = (sys.executable, "-I", "-S", switchboard.__file__, plan)
-        super().__init__(ServerProcess("network", command, folder / "network.log", self._missing))
+        super().__init__(ServerProcess("network", command, log_in(logs or folder, "network"), self._missing))
 
     @property
     def is_cut(self) -> bool:

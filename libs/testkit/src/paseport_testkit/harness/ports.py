@@ -49,3 +49,14 @@ def _first_ephemeral_port() -> int:
         return int(_RANGE_FILE.read_text().split()[0])
     except OSError:
         return _IANA_EPHEMERAL
+
+
+def is_free(port: int) -> bool:
+    """True while nothing listens on a port of loopback."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError:
+            return False
+    return True

@@ -25,6 +25,12 @@ class ServerFailed(Exception):
     """A server did not start. The message ends with the last lines of its log."""
 
 
+def log_in(folder: Path, name: str) -> Path:
+    """Return where a server of this name logs, in a folder that exists then."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.log"
+
+
 class ServerProcess:
     """A process group of this machine. It ends with the process that started it."""
 
@@ -69,6 +75,8 @@ class ServerProcess:
         """Start it and wait until it is ready. Raises ``ServerFailed`` with the end of its log."""
         if self.is_running:
             raise ServerFailed(f"{self.name} runs already")
+        # Somebody else may have ended it: whatever is left of its group goes first.
+        self.kill()
         with self.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - programs and arguments of the harness
                 self._command,
@@ -103,10 +111,11 @@ class ServerProcess:
                 self._process.wait(timeout_seconds)
         self.kill()
 
-    def terminate(self) -> None:
-        """Ask it to end and return at once: the caller watches how it drains."""
-        if self._process is not None:
-            self._process.terminate()
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process itself and return at once. Raises ``ServerFailed`` when it does not run."""
+        if self._process is None or not self.is_running:
+            raise ServerFailed(f"{self.name} does not run")
+        self._process.send_signal(number)
 
     def wait(self, timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> int:
         """Wait until it has ended by itself and return its status. Raises ``NotInTime``."""

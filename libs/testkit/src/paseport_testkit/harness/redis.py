@@ -20,7 +20,7 @@ from redis.retry import Retry
 from paseport_testkit.harness.certificates import Certificates
 from paseport_testkit.harness.partition import Network, Place, places_without_network
 from paseport_testkit.harness.ports import HOST, free_port
-from paseport_testkit.harness.process import ServerProcess
+from paseport_testkit.harness.process import ServerProcess, log_in
 from paseport_testkit.harness.programs import find_program
 from paseport_testkit.harness.repository import REDIS_FOLDER, rendered
 from paseport_testkit.harness.service import Service
@@ -101,6 +101,7 @@ class RedisNode(Service):
         users: RedisUsers | None = None,
         options: Sequence[str] = (),
         certificates: Certificates | None = None,
+        logs: Path | None = None,
     ) -> None:
         self.host = HOST
         self.certificates = certificates
@@ -113,7 +114,7 @@ class RedisNode(Service):
         self._options = options
         folder.mkdir(parents=True, exist_ok=True)
         command = [find_program("redis-server"), self._configuration]
-        super().__init__(ServerProcess(name, command, folder / f"{name}.log", self._missing))
+        super().__init__(ServerProcess(name, command, log_in(logs or folder, name), self._missing))
 
     def __repr__(self) -> str:
         return f"RedisNode({self.process.name!r}, {self.host}:{self.port})"
@@ -217,7 +218,16 @@ class RedisNode(Service):
 class Sentinel(Service):
     """One of the Sentinels of a cluster."""
 
-    def __init__(self, folder: Path, *, name: str, place: Place, lines: Sequence[str], admin: Credentials) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        place: Place,
+        lines: Sequence[str],
+        admin: Credentials,
+        logs: Path | None = None,
+    ) -> None:
         self.host = HOST
         self.port = place.announced_port
         self._direct = (HOST, place.port)
@@ -226,7 +236,7 @@ class Sentinel(Service):
         self._configuration = folder / f"{name}.conf"
         folder.mkdir(parents=True, exist_ok=True)
         command = (find_program("redis-server"), self._configuration, "--sentinel")
-        super().__init__(ServerProcess(name, command, folder / f"{name}.log", self._missing))
+        super().__init__(ServerProcess(name, command, log_in(logs or folder, name), self._missing))
 
     def __repr__(self) -> str:
         return f"Sentinel({self.process.name!r}, {self.host}:{self.port})"
@@ -276,12 +286,20 @@ class RedisCluster:
     that can be cut; it costs each command some 100 µs.
     """
 
-    def __init__(self, folder: Path, *, master_name: str = "paseport", partitionable: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        master_name: str = "paseport",
+        partitionable: bool = False,
+        logs: Path | None = None,
+    ) -> None:
         self.master_name = master_name
         self.users = RedisUsers()
         self.sentinel_users = SentinelUsers()
+        self._logs = logs
         names = [*_NODES, *_SENTINELS]
-        self.network = Network(folder / "network", names) if partitionable else None
+        self.network = Network(folder / "network", names, logs=logs) if partitionable else None
         places = self.network.places if self.network is not None else places_without_network(names)
         self.nodes = [self._node(folder, name, places[name]) for name in _NODES]
         primary_port = self.nodes[0].port
@@ -467,6 +485,7 @@ class RedisCluster:
             name=name,
             place=place,
             users=self.users,
+            logs=self._logs,
             options=[
                 "min-replicas-to-write 1",
                 "min-replicas-max-lag 3",
@@ -485,6 +504,7 @@ class RedisCluster:
             name=name,
             place=place,
             admin=self.sentinel_users.operator,
+            logs=self._logs,
             lines=[
                 *_lines_of(place),
                 f'dir "{folder / name}"',

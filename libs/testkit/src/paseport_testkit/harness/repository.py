@@ -11,6 +11,7 @@ ROOT: Final = Path(__file__).resolve().parents[5]
 """The checkout. The harness is a part of it; only the fixtures for tokens are meant for other teams."""
 
 EDGE_FOLDER: Final = ROOT / "docker" / "nginx"
+MARIADB_FOLDER: Final = ROOT / "docker" / "mariadb"
 REDIS_FOLDER: Final = ROOT / "docker" / "redis"
 VAULT_FOLDER: Final = ROOT / "docker" / "vault"
 APP_BUILD: Final = ROOT / "frontend" / "build"

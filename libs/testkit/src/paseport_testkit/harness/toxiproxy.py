@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 import requests
 
 from paseport_testkit.harness.ports import HOST, free_port
-from paseport_testkit.harness.process import ServerProcess
+from paseport_testkit.harness.process import ServerProcess, log_in
 from paseport_testkit.harness.programs import TOXIPROXY, find_program
 from paseport_testkit.harness.service import Service
 
@@ -92,14 +92,14 @@ class Link:
 class Toxiproxy(Service):
     """The proxy server. It forgets its links when it ends."""
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, *, logs: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         port = port or free_port()
         self._url = f"http://{HOST}:{port}"
         self._links: dict[str, Link] = {}
         command = (find_program(TOXIPROXY), "-host", HOST, "-port", str(port))
         environment = {**os.environ, "LOG_LEVEL": "info"}
-        log = folder / "toxiproxy.log"
+        log = log_in(logs or folder, "toxiproxy")
         super().__init__(ServerProcess("toxiproxy", command, log, self._missing, environment=environment))
 
     def link(self, name: str, upstream: tuple[str, int], port: int | None = None) -> Link:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import requests
 
 from paseport_testkit.harness.ports import HOST, free_port, free_ports
-from paseport_testkit.harness.process import ServerProcess
+from paseport_testkit.harness.process import ServerProcess, log_in
 from paseport_testkit.harness.programs import VAULT, find_program
 from paseport_testkit.harness.repository import VAULT_FOLDER
 from paseport_testkit.harness.service import Service
@@ -46,16 +46,16 @@ class AppRole:
 class Vault(Service):
     """A server with Transit, the product's keys, the issuer's policy and its role. The api has no way in."""
 
-    def __init__(self, folder: Path, port: int, command: Sequence[str | Path]) -> None:
+    def __init__(self, folder: Path, port: int, command: Sequence[str | Path], logs: Path | None) -> None:
         self.host = HOST
         self.port = port
         self.mount_path = MOUNT_PATH
         self.root_token = ""
         # The caller's own Vault is none of this one's business.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VAULT_")}
-        super().__init__(
-            ServerProcess("vault", command, folder / "vault.log", self._missing, environment=environment, folder=folder)
-        )
+        log = log_in(logs or folder, "vault")
+        process = ServerProcess("vault", command, log, self._missing, environment=environment, folder=folder)
+        super().__init__(process)
 
     @property
     def url(self) -> str:
@@ -155,7 +155,7 @@ class DevVault(Vault):
     ``start`` sets it up each time; the keys are new ones then.
     """
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, *, logs: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         port = port or free_port()
         token = secrets.token_urlsafe(18)
@@ -170,6 +170,7 @@ class DevVault(Vault):
                 f"-dev-root-token-id={token}",
                 f"-dev-listen-address={HOST}:{port}",
             ],
+            logs,
         )
         self.root_token = token
 
@@ -192,7 +193,7 @@ class DevVault(Vault):
 class SealableVault(Vault):
     """A server on disk. It is sealed after each start, as in production; ``open`` makes it usable."""
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, *, logs: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         own_port, cluster_port = free_ports(2)
         port = port or own_port
@@ -209,7 +210,7 @@ class SealableVault(Vault):
             "disable_mlock = true\n"
         )
         self._unseal_key = ""
-        super().__init__(folder, port, [find_program(VAULT), "server", f"-config={configuration}"])
+        super().__init__(folder, port, [find_program(VAULT), "server", f"-config={configuration}"], logs)
 
     def open(self) -> None:
         """Start where it does not run, initialise at the first time, unseal."""
