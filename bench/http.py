@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -78,15 +79,16 @@ class Connection:
             await self._writer.wait_closed()
 
 
-async def connect(port: int) -> Connection:
+async def connect(port: int, tls: ssl.SSLContext | None = None) -> Connection:
     """Open a connection to this machine's ``port``. Raises ``OSError``."""
-    return Connection(*await asyncio.open_connection("127.0.0.1", port))
+    name = None if tls is None else "localhost"
+    return Connection(*await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name))
 
 
 @contextlib.asynccontextmanager
-async def connections(port: int, count: int) -> AsyncIterator[list[Connection]]:
+async def connections(port: int, count: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[list[Connection]]:
     """Open several connections and close them with the block."""
-    opened = [await connect(port) for _ in range(count)]
+    opened = [await connect(port, tls) for _ in range(count)]
     try:
         yield opened
     finally:

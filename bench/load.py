@@ -1,7 +1,8 @@
 """The load generator: ``python -m bench.load`` reads jobs from standard input and writes what it measured.
 
 A process of its own, so that asking and answering do not share an interpreter. Every connection has one request in
-flight; the next one is sent as soon as the answer is complete.
+flight; the next one is sent as soon as the answer is complete, and the last answers are waited for: a refresh token
+that was spent unseen would be missing in the next job.
 """
 
 from __future__ import annotations
@@ -26,17 +27,24 @@ _HEAD_END: Final = b"\r\n\r\n"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Send ``requests`` in turn over one connection each, and count for ``seconds`` after ``warm_up_seconds``."""
+    """Send ``requests`` over one connection each, and count for ``seconds`` after ``warm_up_seconds``.
+
+    Each connection sends its request again and again, with what the answers set as the cookie ``follows``.
+    """
 
     port: int
     server_pid: int
     requests: list[bytes]
     warm_up_seconds: float
     seconds: float
+    follows: str | None = None
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What happened between the end of the warm-up and the end. ``wrong`` answers had another status than 200."""
+    """What happened between the end of the warm-up and the end. ``wrong`` answers had another status than 200.
+
+    ``cookies`` are what each connection would have sent next, where it followed one.
+    """
 
     requests: int
     wrong: int
@@ -44,6 +52,7 @@ class Measured(msgspec.Struct, frozen=True):
     cpu_seconds: float
     p50_ms: float
     p99_ms: float
+    cookies: list[str]
 
     @property
     def requests_per_second(self) -> float:
@@ -87,11 +96,12 @@ class _Tally:
 
 
 class _Client(asyncio.Protocol):
-    """Asks the same again and again. Reads of an answer what is needed to find its end."""
+    """Asks the same again and again. Reads of an answer what is needed to find its end, and the cookie it follows."""
 
-    def __init__(self, message: bytes, tally: _Tally) -> None:
+    def __init__(self, message: bytes, tally: _Tally, follows: str | None) -> None:
         self._message = message
         self._tally = tally
+        self._cookie = _Cookie(message, follows) if follows else None
         self._received = b""
         self._sent_at = 0.0
         self._transport: asyncio.WriteTransport | None = None
@@ -116,7 +126,12 @@ class _Client(asyncio.Protocol):
             if not head.startswith(b"HTTP/1.1 200 "):
                 tally.wrong += 1
         self._received = b""
-        self._send()
+        if self._cookie is not None:
+            self._message = self._cookie.follow(head)
+        if tally.ends and self._transport is not None:
+            self._transport.close()
+        else:
+            self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._tally.ends:
@@ -124,21 +139,38 @@ class _Client(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
 
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+    @property
+    def cookie(self) -> str:
+        return "" if self._cookie is None else self._cookie.value.decode()
 
     def _send(self) -> None:
-        if self._transport is not None and not self._tally.ends:
+        if self._transport is not None:
             self._sent_at = time.perf_counter()
             self._transport.write(self._message)
+
+
+class _Cookie:
+    """A request's one cookie, kept as the answers set it."""
+
+    def __init__(self, message: bytes, name: str) -> None:
+        self._before, _, rest = message.partition(b"%s=" % name.encode())
+        self.value, _, self._after = rest.partition(b"\r\n")
+        self._before += b"%s=" % name.encode()
+        self._set = b"\r\nset-cookie: %s=" % name.encode()
+
+    def follow(self, head: bytes) -> bytes:
+        """Return the next request after an answer. One that sets no cookie leaves things as they were."""
+        _, found, rest = head.partition(self._set)
+        if found:
+            self.value = rest.partition(b";")[0]
+        return b"%s%s\r\n%s" % (self._before, self.value, self._after)
 
 
 async def _work(job: Job) -> Measured:
     loop, tally = asyncio.get_running_loop(), _Tally()
     clients = []
     for message in job.requests:
-        _, client = await loop.create_connection(partial(_Client, message, tally), "127.0.0.1", job.port)
+        _, client = await loop.create_connection(partial(_Client, message, tally, job.follows), "127.0.0.1", job.port)
         clients.append(client)
     await asyncio.sleep(job.warm_up_seconds)
     cpu, began = cpu_seconds(job.server_pid), time.perf_counter()
@@ -147,8 +179,6 @@ async def _work(job: Job) -> Measured:
     tally.counts = False
     seconds, cpu = time.perf_counter() - began, cpu_seconds(job.server_pid) - cpu
     tally.ends = True
-    for client in clients:
-        client.close()
     await asyncio.wait_for(asyncio.gather(*(client.closed for client in clients)), 10)
     latencies = tally.latencies or [0.0]
     return Measured(
@@ -158,6 +188,7 @@ async def _work(job: Job) -> Measured:
         cpu_seconds=cpu,
         p50_ms=percentile(latencies, 0.5) * 1e3,
         p99_ms=percentile(latencies, 0.99) * 1e3,
+        cookies=[client.cookie for client in clients] if job.follows else [],
     )
 
 

@@ -1,4 +1,7 @@
-"""The product as people start it: ``paseport run``, a process of its own on free ports with a fresh data folder."""
+"""The product: what its app asks it, and how people start it to try it.
+
+``paseport run`` is a process of its own here, on free ports with a fresh data folder.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from bench.figures import BenchProblem
 from bench.http import Answer, Connection, connect, request
@@ -21,6 +25,7 @@ from bench.processes import read_line, started
 
 ADMIN: Final = "admin"
 PASSWORD: Final = "four words nobody guesses"
+_REFRESH_COOKIE: Final = "paseport-refresh"
 _SETTING = re.compile(r"(?:PASEPORT_|ACCESS_TOKEN_|COOKIE_|CORS_|SERVER_|MARIADB_|REDIS_|VAULT_|LOG_LEVEL)")
 
 
@@ -33,20 +38,24 @@ class SignedIn:
 
 
 class Product:
-    """A running installation."""
+    """A running installation: the process that answers on ``port``, and where people find it (``origin``)."""
 
-    def __init__(self, pid: int, port: int, started_at: float) -> None:
+    def __init__(self, pid: int, port: int, *, origin: str | None = None, started_at: float = 0.0) -> None:
         self.pid = pid
         self.port = port
         self.started_at = started_at
         """When its process was started, by ``time.perf_counter``."""
-        self._host = f"localhost:{port}"
+        self._origin = origin or f"http://localhost:{port}"
+        address = urlsplit(self._origin)
+        self._host = address.netloc
+        self.refresh_cookie = _REFRESH_COOKIE if address.scheme == "http" else f"__Host-{_REFRESH_COOKIE}"
+        """What the refresh token's cookie is called."""
 
     def request(self, method: str, target: str, body: object = None, **headers: str) -> bytes:
         """Return a request as the app would send it; ``headers`` are named with underscores."""
         own = {"Host": self._host}
         if method != "GET":
-            own |= {"Origin": f"http://{self._host}", "X-CSRF": "1"}
+            own |= {"Origin": self._origin, "X-CSRF": "1"}
         more = {name.replace("_", "-").title(): value for name, value in headers.items()}
         return request(method, target, own | more, body)
 
@@ -56,7 +65,7 @@ class Product:
 
     def refresh(self, refresh_token: str) -> bytes:
         """Return a refresh."""
-        return self.request("POST", "/auth/v1/refresh", cookie=f"paseport-refresh={refresh_token}")
+        return self.request("POST", "/auth/v1/refresh", cookie=f"{self.refresh_cookie}={refresh_token}")
 
     def dashboard(self, access_token: str) -> bytes:
         """Return a request for the dashboard."""
@@ -86,7 +95,16 @@ def expect(answer: Answer, status: int) -> Answer:
 
 def signed_in(answer: Answer) -> SignedIn:
     """Return the tokens of a good answer. Raises ``BenchProblem`` for any other."""
-    return SignedIn(expect(answer, 200).json()["access_token"], answer.cookies["paseport-refresh"])
+    token = refresh_token_of(expect(answer, 200))
+    if token is None:
+        raise BenchProblem("an answer without refresh token")
+    return SignedIn(answer.json()["access_token"], token)
+
+
+def refresh_token_of(answer: Answer) -> str | None:
+    """Return the refresh token that a good answer sets, or None for any other answer."""
+    tokens = (value for name, value in answer.cookies.items() if name.endswith(_REFRESH_COOKIE))
+    return next(tokens, None) if answer.status == 200 else None
 
 
 @contextlib.asynccontextmanager
@@ -103,7 +121,7 @@ async def running() -> AsyncIterator[Product]:
             document = json.loads(text)
             if "url" not in document:
                 raise BenchProblem(f"the product did not start: {document}")
-            yield Product(process.pid, int(document["url"].rpartition(":")[2]), started_at)
+            yield Product(process.pid, int(document["url"].rpartition(":")[2]), started_at=started_at)
 
 
 @contextlib.asynccontextmanager

@@ -13,7 +13,7 @@ from typing import Final
 
 from bench.figures import Bound, Figure, Gate
 from bench.http import Answer, Connection, connections
-from bench.product import ADMIN, Product, running, signed_in
+from bench.product import ADMIN, Product, refresh_token_of, running, signed_in
 
 _AT_ONCE: Final = 50
 _ROUNDS: Final = 200
@@ -56,7 +56,7 @@ async def _crowds(product: Product, opened: Sequence[Connection]) -> _Tally:
         message = product.refresh(token)
         answers = await asyncio.gather(*(connection.ask(message) for connection in opened))
         tally.refreshes += len(answers)
-        successors = {_successor(answer) for answer in answers}
+        successors = {refresh_token_of(answer) for answer in answers}
         # Ten seconds of grace: on a machine so slow that a round takes longer, a late copy may be refused rightly.
         if len(successors) != 1 or successors <= {None, token}:
             tally.broken += 1
@@ -80,17 +80,17 @@ async def _chains(product: Product, opened: Sequence[Connection]) -> _Tally:
         # All of a request but its last byte: the server has it in hand and cannot answer yet.
         await held.send(s0[:-1])
         copies = asyncio.gather(*(other.ask(s0) for other in others))
-        s1 = _successor(await leader.ask(s0))
-        s2 = _successor(await leader.ask(product.refresh(s1))) if s1 else None
+        s1 = refresh_token_of(await leader.ask(s0))
+        s2 = refresh_token_of(await leader.ask(product.refresh(s1))) if s1 else None
         await held.send(s0[-1:])
         answers = [*await copies, await held.receive()]
         tally.refreshes += 2 + len(answers)
         tally.late += sum(answer.status == 400 for answer in answers)
         # What a copy may get: the one successor, or, once that is spent too, a refusal that kills nothing.
-        fits = all(_successor(answer) == s1 or _is_late(answer) for answer in answers)
+        fits = all(refresh_token_of(answer) == s1 or _is_late(answer) for answer in answers)
         if s1 is None or s2 is None or s2 == s1 or not fits:
             tally.broken += 1
-        next_token = _successor(await leader.ask(product.refresh(s2))) if s2 else None
+        next_token = refresh_token_of(await leader.ask(product.refresh(s2))) if s2 else None
         if next_token is None:
             tally.logged_out += 1
             next_token = (await product.sign_in(leader, ADMIN)).refresh_token
@@ -104,10 +104,6 @@ async def _is_signed_in(product: Product, connection: Connection, token: str) ->
     if answer.status != 200:
         return False
     return (await connection.ask(product.dashboard(signed_in(answer).access_token))).status == 200
-
-
-def _successor(answer: Answer) -> str | None:
-    return answer.cookies.get("paseport-refresh") if answer.status == 200 else None
 
 
 def _is_late(answer: Answer) -> bool:
