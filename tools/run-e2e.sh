@@ -1,16 +1,28 @@
 #!/usr/bin/env bash
-# Browser journeys. Without Chromium they fail, unless the caller said that they may be left out.
+# Browser journeys: on the embedded mode, then on the production topology. Without Chromium or the servers they fail,
+# unless the caller said that they may be left out.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/lib.sh
 
+leave_out() {
+    say "LEFT OUT, ALLOW_MISSING_SERVICES=1: $1"
+    [ -z "${SKIPPED_LOG:-}" ] || echo "$1" >>"$SKIPPED_LOG"
+}
+
 if missing_services_allowed && ! tools/find-chromium.sh >/dev/null; then
-    skipped="e2e: every browser journey (no Chromium on this machine)"
-    say "LEFT OUT, ALLOW_MISSING_SERVICES=1: $skipped"
-    [ -z "${SKIPPED_LOG:-}" ] || echo "$skipped" >>"$SKIPPED_LOG"
+    leave_out "e2e: every browser journey (no Chromium on this machine)"
     exit 0
 fi
 CHROMIUM=$(tools/find-chromium.sh)
 export CHROMIUM
-cd e2e
-npm test
+
+say "Journeys on the embedded mode"
+(cd e2e && npm test)
+
+say "Journeys on the production topology"
+if missing_services_allowed && ! .venv/bin/python -c "import sys; from paseport_testkit.harness.programs import missing_programs; sys.exit(bool(missing_programs()))"; then
+    leave_out "e2e: every browser journey on the production topology (servers are missing)"
+    exit 0
+fi
+tools/with-stack.sh "$PWD/e2e/node_modules/.bin/playwright" test --config e2e/playwright.config.ts --project desktop

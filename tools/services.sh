@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Get the servers that the tests and `make stack` start: MariaDB, Redis and nginx from Debian, Vault and toxiproxy built
 # from their Go modules into a cache folder outside the repository. Nothing is started here, and nothing is done twice.
+# Where a Docker engine answers, all but nginx and faketime may be missing: they run in containers then.
 # libs/testkit/src/paseport_testkit/harness/programs.py looks for the same programs in the same places.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,9 +15,19 @@ lua_module=/usr/lib/nginx/modules/ngx_http_lua_module.so
 # Debian keeps servers, and Go's own archive keeps Go, where an ordinary user's PATH does not look.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 
+# A docker command on the PATH proves nothing.
+engine_answers() { command -v docker >/dev/null && timeout 5 docker version >/dev/null 2>&1; }
+
+# What has an image is run from it where it is not installed (containers.py).
+runs_in_a_container() { [ "${PASEPORT_TEST_CONTAINERS:-}" = 1 ] || engine_answers; }
+
 missing_packages() {
-    local program
-    for program in mariadbd mariadb-install-db redis-server nginx faketime; do
+    local program missing
+    missing=$(for program in mariadbd mariadb-install-db redis-server; do
+        command -v "$program" >/dev/null || echo "$program"
+    done)
+    [ -z "$missing" ] || runs_in_a_container || echo "$missing"
+    for program in nginx faketime; do
         command -v "$program" >/dev/null || echo "$program"
     done
     # Elsewhere nginx brings its modules in its own way.
@@ -24,10 +35,11 @@ missing_packages() {
 }
 
 missing_builds() {
-    local program
-    for program in "$vault" "$toxiproxy"; do
+    local program missing
+    missing=$(for program in "$toxiproxy" "$vault"; do
         [ -x "$cache/$program" ] || echo "$program"
-    done
+    done)
+    [ -z "$missing" ] || runs_in_a_container || echo "$missing"
 }
 
 listed() { paste -sd ',' - | sed 's/,/, /g'; }
@@ -96,10 +108,15 @@ get_everything() {
     local missing
     missing=$(missing_packages | listed)
     [ -z "$missing" ] || install_packages "$missing"
-    [ -x "$cache/$toxiproxy" ] || build tools/toxiproxy "$toxiproxy" \
-        -ldflags "-s -w -X github.com/Shopify/toxiproxy/v2.Version=2.5.0" github.com/Shopify/toxiproxy/v2/cmd/server
-    # "minimal" leaves out the backends of cloud services.
-    [ -x "$cache/$vault" ] || build tools/vault "$vault" -tags minimal -ldflags "-s -w" .
+    local program
+    for program in $(missing_builds); do
+        case $program in
+            "$toxiproxy") build tools/toxiproxy "$toxiproxy" \
+                -ldflags "-s -w -X github.com/Shopify/toxiproxy/v2.Version=2.5.0" github.com/Shopify/toxiproxy/v2/cmd/server ;;
+            # "minimal" leaves out the backends of cloud services.
+            "$vault") build tools/vault "$vault" -tags minimal -ldflags "-s -w" . ;;
+        esac
+    done
 }
 
 if ! missing_services_allowed; then
