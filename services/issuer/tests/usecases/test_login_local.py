@@ -202,6 +202,18 @@ async def test_an_outage_answers_unavailable_and_signs_nobody_in(world: IssuerWo
     await world.sign_in()
 
 
+async def test_the_right_password_uses_up_no_tries_during_an_outage(world: IssuerWorld) -> None:
+    """P7: whoever tries again until the signer is back is not locked out then."""
+    await world.add_user()
+
+    with world.outages.vault:
+        for _ in range(11):
+            with pytest.raises(Unavailable):
+                await world.sign_in()
+
+    await world.sign_in()
+
+
 async def test_a_sign_in_is_audited_without_a_secret(world: IssuerWorld) -> None:
     """LG-21."""
     user = await world.add_user()

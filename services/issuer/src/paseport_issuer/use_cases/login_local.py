@@ -66,11 +66,12 @@ class LoginLocal:
         if user is None or user.disabled or check is PasswordCheck.MISMATCH:
             raise InvalidCredentials(_reason(user, check))
 
+        # Here, not at the end: what fails from now on is no guess, and must not lock out whoever tries again.
+        await self._limits.forgive(counter)
         upgraded = None
         if check is PasswordCheck.MATCH_OUTDATED:
             upgraded = await self._hasher.hash(command.password)
         issued = await self._issue(user, self._client, amr=("pwd",), caller=command.caller, upgraded_hash=upgraded)
-        await self._limits.forgive(counter)
         await self._end_replaced(command)
         return issued
 
