@@ -83,7 +83,6 @@ def test_both_services_accept_what_the_compose_file_gives_them(folder: Path) -> 
     assert issuer.issuer.access_token_issuer == api.api.access_token_issuer == "https://localhost:8443"
     assert issuer.issuer.service_secret == api.api.service_secret
     assert issuer.issuer.trusted_proxies == api.api.trusted_proxies == ("10.131.1.10/32",)
-    assert issuer.redis.wait_replicas == 1
     assert (issuer.server_port, issuer.internal_port) == (3000, 3010)
 
 

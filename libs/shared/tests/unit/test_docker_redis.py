@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -194,7 +195,8 @@ class Cluster:
         for process in stopped:
             os.killpg(process.pid, number)
         for process in stopped:
-            process.wait(30)
+            # Redis does not end while it writes its first append-only file, and forgets that it should.
+            wait_until("Redis ends", partial(_is_asked_again, process, number), 30)
 
     def stop_all(self) -> None:
         self.stop(list(self._running))
@@ -223,6 +225,11 @@ class Cluster:
             raise LookupError(f"the Sentinels name {sorted(named)}")
         return str(named.pop())
 
+    def _watched_by(self, sentinel: str) -> tuple[int, int]:
+        with self.client(sentinel, "operator") as connection:
+            state: Any = connection.sentinel_master("paseport")
+        return state["num-other-sentinels"], state["num-slaves"]
+
     def wait_for_primary_other_than(self, former: str) -> str:
         """Wait until the Sentinels agree on another node; return it."""
 
@@ -243,17 +250,29 @@ class Cluster:
                 primary = self.primary()
                 with self.client(primary, "operator") as connection:
                     information: Any = connection.info("replication")
-                with self.client(self.sentinels[0], "operator") as connection:
-                    watched: Any = connection.sentinel_master("paseport")
+                watched = [self._watched_by(sentinel) for sentinel in self.sentinels]
             except (redis.RedisError, LookupError) as error:
                 return str(error)
             if primary == primary_is_not:
                 return f"{primary} is still the primary"
-            state = (information["role"], information["connected_slaves"], watched["num-other-sentinels"])
-            return None if state == ("master", 2, 2) else f"{primary}: {state}"
+            if (information["role"], information["connected_slaves"]) != ("master", 2):
+                return f"{primary} is {information['role']} with {information['connected_slaves']} replicas"
+            # A Sentinel asks for replicas every ten seconds only, and promotes none that it does not know.
+            return (
+                None if watched == [(2, 2)] * 3 else f"other Sentinels and replicas, as each Sentinel sees: {watched}"
+            )
 
         wait_until("the cluster is whole", missing, 60)
         return self.primary()
+
+
+def _is_asked_again(process: subprocess.Popen[bytes], number: signal.Signals) -> str | None:
+    try:
+        process.wait(1)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, number)
+        return f"{process.pid} still runs"
+    return None
 
 
 @pytest.fixture
