@@ -8,7 +8,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
+import asyncmy
 import sqlalchemy as sa
+from asyncmy.constants.CR import CR_SERVER_LOST
+from asyncmy.errors import MySQLError, OperationalError
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -119,6 +122,7 @@ def _create_mariadb_engine(
         )
         raise ValueError(message)
     arguments: dict[str, Any] = {
+        "async_creator_fn": _connect,
         "charset": "utf8mb4",
         "connect_timeout": int(_CONNECT_TIMEOUT.total_seconds()),
         "init_command": _session_settings(lock_timeout, statement_timeout),
@@ -140,6 +144,15 @@ def _create_mariadb_engine(
         connect_args=arguments,
         hide_parameters=True,
     )
+
+
+async def _connect(**arguments: Any) -> asyncmy.Connection:
+    try:
+        return await asyncmy.connect(**arguments)
+    except (MySQLError, OSError):
+        raise
+    except Exception as error:  # where a server hangs up early, the driver trips, and not over an error of its own
+        raise OperationalError(CR_SERVER_LOST, "the server did not say hello") from error
 
 
 def _session_settings(lock_timeout: timedelta, statement_timeout: timedelta | None) -> str:

@@ -39,13 +39,20 @@ class SqlRecord:
     """A ``Record`` on SQLite or MariaDB.
 
     ``deadline`` bounds a whole transaction: waiting for a connection, every repetition, the commit. At most ``queue``
-    callers wait for a connection. The engine belongs to whoever created it.
+    callers wait for a connection, each for ``patience``. The engine belongs to whoever created it.
     """
 
-    def __init__(self, engine: AsyncEngine, *, deadline: timedelta = DEADLINE, queue: int = QUEUE) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        deadline: timedelta = DEADLINE,
+        patience: timedelta = PATIENCE,
+        queue: int = QUEUE,
+    ) -> None:
         self._engine = engine
         self._deadline = deadline
-        self._places = Places(capacity_of(engine), queue, PATIENCE)
+        self._places = Places(capacity_of(engine), queue, patience)
 
     @property
     def capacity(self) -> int:

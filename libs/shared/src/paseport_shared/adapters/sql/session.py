@@ -90,8 +90,9 @@ class SqlSession:
         """
         if self._locks_what_it_reads and isinstance(statement, sa.Select):
             statement = statement.with_for_update()
+        connection = self._open()
         try:
-            return await self._open().execute(statement, parameters)
+            return await connection.execute(statement, parameters)
         except IntegrityError as error:
             raise ConstraintViolated(describe(error)) from error
         except DataError as error:  # too long, out of range: the caller's mistake, not an outage
@@ -101,6 +102,9 @@ class SqlSession:
             raise await self._break(error) from error
         except StatementError as error:  # a value that its column type refuses: the caller's mistake too
             raise error.orig or error from error
+        except Exception:  # not an error of the driver's: it tripped, perhaps in the middle of an answer
+            await connection.invalidate()
+            raise
 
     async def upsert(
         self, table: sa.Table, values: Mapping[str, object], changes: Mapping[str, object] | None = None
