@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import subprocess
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from typing import Any, Final, TypeAlias
 import asyncmy
 from asyncmy.errors import Error
 
+from paseport_testkit.harness.containers import run_once, server
 from paseport_testkit.harness.ports import HOST, free_port
-from paseport_testkit.harness.process import ServerFailed, ServerProcess, log_in
-from paseport_testkit.harness.programs import find_program
+from paseport_testkit.harness.process import log_in
 from paseport_testkit.harness.repository import MARIADB_FOLDER
 from paseport_testkit.harness.service import Service
 
@@ -73,10 +72,10 @@ class MariaDb(Service):
         self._set_up = folder / "set-up.sql"
         self._installation_log = folder / "install.log"
         self._as_this_user = ["--user=root"] if os.geteuid() == 0 else []
-        self._installer = find_program("mariadb-install-db")
         folder.mkdir(parents=True, exist_ok=True)
         log = log_in(logs or folder, "mariadb")
-        super().__init__(ServerProcess("mariadb", self._command(), log, self._missing))
+        folders = [folder, MARIADB_FOLDER]
+        super().__init__(server("mariadb", "mariadbd", self._arguments(), log, self._missing, folders=folders))
 
     def start(self) -> None:
         """Start with the data there is; make the data folder at the first start."""
@@ -119,9 +118,8 @@ class MariaDb(Service):
         """Run statements as administrator, one by one, and return the rows of the last."""
         return _apart(self._execute(statements))
 
-    def _command(self) -> list[str | Path]:
+    def _arguments(self) -> list[str]:
         return [
-            find_program("mariadbd"),
             # Comes first: no file of this machine's own server is read, but the one that containers get.
             f"--defaults-file={MARIADB_FOLDER / 'paseport.cnf'}",
             *self._as_this_user,
@@ -141,8 +139,7 @@ class MariaDb(Service):
         ]
 
     def _install(self) -> None:
-        command = [
-            str(self._installer),
+        arguments = [
             "--no-defaults",
             *self._as_this_user,
             f"--datadir={self._data}",
@@ -150,10 +147,7 @@ class MariaDb(Service):
             "--auth-root-authentication-method=socket",
             "--skip-test-db",
         ]
-        with self._installation_log.open("wb") as log:
-            done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)  # noqa: S603 - written above
-        if done.returncode != 0:
-            raise ServerFailed(f"mariadb-install-db failed\n{self._installation_log.read_text(errors='replace')}")
+        run_once("mariadb-install-db", arguments, self._installation_log, folder=self._data.parent)
         self._set_up.touch(mode=0o600)
         # Run at each start, before the first connection is accepted. One statement per line.
         self._set_up.write_text(

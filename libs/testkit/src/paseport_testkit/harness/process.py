@@ -42,14 +42,12 @@ class ServerProcess:
         ready: ReadyCheck,
         *,
         environment: Mapping[str, str] | None = None,
-        folder: Path | None = None,
     ) -> None:
         self.name = name
         self.log = log
         self._command = [str(part) for part in command]
         self._ready = ready
         self._environment = dict(os.environ if environment is None else environment)
-        self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._paused = False
 
@@ -84,7 +82,7 @@ class ServerProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._environment,
-                cwd=self._folder,
+                cwd=self.log.parent,
                 # A process group of its own: Ctrl-C reaches the harness alone, and workers end with their master.
                 start_new_session=True,
             )

@@ -23,7 +23,8 @@ class MissingPrograms(Exception):
     def __init__(self, names: list[str]) -> None:
         super().__init__(
             f"these programs are missing: {', '.join(names)}. Install them with: make services"
-            "  (ALLOW_MISSING_SERVICES=1 leaves out what needs them)"
+            "  (where a Docker engine answers, MariaDB, Redis, Vault and toxiproxy run in containers instead;"
+            " ALLOW_MISSING_SERVICES=1 leaves out what needs them)"
         )
         self.names = names
 
@@ -34,6 +35,11 @@ def find_program(name: str) -> Path:
     if found is None:
         raise MissingPrograms(missing_programs() or [name])
     return found
+
+
+def is_installed(name: str) -> bool:
+    """Return whether a program is there."""
+    return _find(name) is not None
 
 
 def missing_programs() -> list[str]:

@@ -18,10 +18,10 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from paseport_testkit.harness.certificates import Certificates
+from paseport_testkit.harness.containers import server
 from paseport_testkit.harness.partition import Network, Place, places_without_network
 from paseport_testkit.harness.ports import HOST, free_port
-from paseport_testkit.harness.process import ServerProcess, log_in
-from paseport_testkit.harness.programs import find_program
+from paseport_testkit.harness.process import log_in
 from paseport_testkit.harness.repository import REDIS_FOLDER, rendered
 from paseport_testkit.harness.service import Service
 from paseport_testkit.harness.switchboard import CLIENTS
@@ -32,6 +32,7 @@ _NODES: Final = ("redis-0", "redis-1", "redis-2")
 _SENTINELS: Final = ("sentinel-0", "sentinel-1", "sentinel-2")
 _REPLICAS: Final = len(_NODES) - 1
 _QUORUM: Final = 2
+_ALONE: Final = ("min-replicas-to-write 0",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ class SentinelUsers:
 class RedisNode(Service):
     """One server. What it acknowledged survives its death: it appends to a file before it answers.
 
-    Its configuration is written at the first start only; afterwards it belongs to the server, because Sentinel writes
-    the present roles into it.
+    Its configuration is that of docker/redis, written at the first start only; afterwards it belongs to the server,
+    because Sentinel writes the present roles into it.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class RedisNode(Service):
         name: str = "redis",
         place: Place | None = None,
         users: RedisUsers | None = None,
-        options: Sequence[str] = (),
+        options: Sequence[str] = _ALONE,
         certificates: Certificates | None = None,
         logs: Path | None = None,
     ) -> None:
@@ -113,8 +114,9 @@ class RedisNode(Service):
         self._access_list = folder / "users.acl"
         self._options = options
         folder.mkdir(parents=True, exist_ok=True)
-        command = [find_program("redis-server"), self._configuration]
-        super().__init__(ServerProcess(name, command, log_in(logs or folder, name), self._missing))
+        folders = [folder] if certificates is None else [folder, certificates.ca.parent]
+        log = log_in(logs or folder, name)
+        super().__init__(server(name, "redis-server", [self._configuration], log, self._missing, folders=folders))
 
     def __repr__(self) -> str:
         return f"RedisNode({self.process.name!r}, {self.host}:{self.port})"
@@ -197,17 +199,19 @@ class RedisNode(Service):
         self._configuration.write_text("\n".join([*kept, f"replicaof {primary.host} {primary.port}", ""]))
 
     def _lines(self) -> list[str]:
-        users = self.users
+        values = {
+            "REDIS_NODE_ADDRESS": self.host,
+            "REDIS_DATA_FOLDER": str(self._folder),
+            "REDIS_RUN_FOLDER": str(self._access_list.parent),
+            "REDIS_MAX_MEMORY": "256mb",
+        }
+        # Of two lines for one thing the later one counts.
         return [
+            *rendered(REDIS_FOLDER / "node.conf.template", values).splitlines(),
+            f"masterauth {self.users.replica.password}",
             *_lines_of(self._place),
             *_tls_lines(self._place, self.certificates),
-            f'dir "{self._folder}"',
-            "appendonly yes",
-            "appendfsync everysec",
-            'save ""',
-            f'aclfile "{self._access_list}"',
-            f"masteruser {users.replica.username}",
-            f"masterauth {users.replica.password}",
+            f"replica-announce-port {self._place.announced_port}",
             *self._options,
         ]
 
@@ -235,8 +239,9 @@ class Sentinel(Service):
         self._lines = lines
         self._configuration = folder / f"{name}.conf"
         folder.mkdir(parents=True, exist_ok=True)
-        command = (find_program("redis-server"), self._configuration, "--sentinel")
-        super().__init__(ServerProcess(name, command, log_in(logs or folder, name), self._missing))
+        arguments = (self._configuration, "--sentinel")
+        log = log_in(logs or folder, name)
+        super().__init__(server(name, "redis-server", arguments, log, self._missing, folders=[folder]))
 
     def __repr__(self) -> str:
         return f"Sentinel({self.process.name!r}, {self.host}:{self.port})"
@@ -487,13 +492,9 @@ class RedisCluster:
             users=self.users,
             logs=self._logs,
             options=[
-                "min-replicas-to-write 1",
+                # Sooner than in production: tests wait for it.
                 "min-replicas-max-lag 3",
-                "repl-diskless-sync-delay 0",
-                "repl-ping-replica-period 1",
                 "repl-timeout 5",
-                f"replica-announce-ip {HOST}",
-                f"replica-announce-port {place.announced_port}",
             ],
         )
 

@@ -9,9 +9,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 import requests
 
+from paseport_testkit.harness.containers import server
 from paseport_testkit.harness.ports import HOST, free_port
-from paseport_testkit.harness.process import ServerProcess, log_in
-from paseport_testkit.harness.programs import TOXIPROXY, find_program
+from paseport_testkit.harness.process import log_in
+from paseport_testkit.harness.programs import TOXIPROXY
 from paseport_testkit.harness.service import Service
 
 _TIMEOUT_SECONDS: Final = 5.0
@@ -97,10 +98,12 @@ class Toxiproxy(Service):
         port = port or free_port()
         self._url = f"http://{HOST}:{port}"
         self._links: dict[str, Link] = {}
-        command = (find_program(TOXIPROXY), "-host", HOST, "-port", str(port))
+        arguments = ("-host", HOST, "-port", str(port))
         environment = {**os.environ, "LOG_LEVEL": "info"}
         log = log_in(logs or folder, "toxiproxy")
-        super().__init__(ServerProcess("toxiproxy", command, log, self._missing, environment=environment))
+        super().__init__(
+            server("toxiproxy", TOXIPROXY, arguments, log, self._missing, folders=[folder], environment=environment)
+        )
 
     def link(self, name: str, upstream: tuple[str, int], port: int | None = None) -> Link:
         """Make a link to a server, which need not run yet. An earlier one of this name is gone."""

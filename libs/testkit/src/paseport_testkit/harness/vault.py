@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import requests
 
+from paseport_testkit.harness.containers import server
 from paseport_testkit.harness.ports import HOST, free_port, free_ports
-from paseport_testkit.harness.process import ServerProcess, log_in
-from paseport_testkit.harness.programs import VAULT, find_program
+from paseport_testkit.harness.process import log_in
+from paseport_testkit.harness.programs import VAULT
 from paseport_testkit.harness.repository import VAULT_FOLDER
 from paseport_testkit.harness.service import Service
 from paseport_testkit.harness.waiting import wait_until
@@ -46,7 +47,7 @@ class AppRole:
 class Vault(Service):
     """A server with Transit, the product's keys, the issuer's policy and its role. The api has no way in."""
 
-    def __init__(self, folder: Path, port: int, command: Sequence[str | Path], logs: Path | None) -> None:
+    def __init__(self, folder: Path, port: int, arguments: Sequence[str], logs: Path | None) -> None:
         self.host = HOST
         self.port = port
         self.mount_path = MOUNT_PATH
@@ -54,8 +55,9 @@ class Vault(Service):
         # The caller's own Vault is none of this one's business.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VAULT_")}
         log = log_in(logs or folder, "vault")
-        process = ServerProcess("vault", command, log, self._missing, environment=environment, folder=folder)
-        super().__init__(process)
+        super().__init__(
+            server("vault", VAULT, arguments, log, self._missing, folders=[folder], environment=environment)
+        )
 
     @property
     def url(self) -> str:
@@ -163,7 +165,6 @@ class DevVault(Vault):
             folder,
             port,
             [
-                find_program(VAULT),
                 "server",
                 "-dev",
                 "-dev-no-store-token",
@@ -210,7 +211,7 @@ class SealableVault(Vault):
             "disable_mlock = true\n"
         )
         self._unseal_key = ""
-        super().__init__(folder, port, [find_program(VAULT), "server", f"-config={configuration}"], logs)
+        super().__init__(folder, port, ["server", f"-config={configuration}"], logs)
 
     def open(self) -> None:
         """Start where it does not run, initialise at the first time, unseal."""
