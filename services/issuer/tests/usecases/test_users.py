@@ -253,6 +253,17 @@ async def test_an_unknown_subject_is_refused_when_the_directory_is_complete(worl
     assert await world.use.resolve_subject.resolve(UUID("01890a5d-ac96-774b-bcce-b302099a8057")) is None
 
 
+async def test_a_subject_is_resolved_from_the_record_while_the_directory_is_away(world: IssuerWorld) -> None:
+    """FT-08, decision 0013: verifiers that lost the directory ask here, and have nobody else to ask."""
+    user = await world.add_user(roles=("Editor",))
+
+    with world.outages.redis:
+        state = await world.use.resolve_subject.resolve(user.id)
+
+    assert state is not None
+    assert state.roles == {"Editor"}
+
+
 async def test_a_deletion_that_an_outage_cut_off_is_completed_by_a_repetition(world: IssuerWorld) -> None:
     """FT-20, AD-07, DT-08: the user is off the record already, and still no session may outlive the answer."""
     user = await world.add_user()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
-from paseport_shared.domain.errors import NotFound
+from paseport_shared.domain.errors import NotFound, Unavailable
 from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.role_directory import RoleDirectory
@@ -13,7 +14,7 @@ from paseport_issuer.use_cases.project_user import state_of
 
 
 class ResolveSubject:
-    """Answers misses of the role directory (the port ``SubjectSource``) and repairs it on the way."""
+    """Answers misses of the role directory (the port ``SubjectSource``) and repairs it on the way, where it answers."""
 
     def __init__(self, record: Record, roles: RoleDirectory) -> None:
         self._record = record
@@ -30,5 +31,7 @@ class ResolveSubject:
 
         state = await self._record.transact(find)
         if state is not None:
-            await self._roles.put(state)
+            # On the way, not in the way: whoever asks because the directory is away has nobody else to ask.
+            with suppress(Unavailable):
+                await self._roles.put(state)
         return state
