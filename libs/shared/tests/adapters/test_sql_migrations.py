@@ -1,9 +1,14 @@
-"""Bringing a database up, taking it back, and telling an operator that it is neither."""
+"""Bringing a database up, taking it back, and telling an operator that it is neither; on SQLite and on MariaDB."""
 
 import asyncio
+import itertools
+import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +16,34 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from contracts.record_samples import a_user, add_users, an_event, an_id, get_user
+from contracts.due_projections import due
+from contracts.record_samples import NOW, a_user, add_users, an_admin, an_event, an_id, get_user
+from contracts.signing_key_repository import a_signing_key
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.adapters.sql.tables import metadata
 from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.password_reset import PasswordReset
+from paseport_shared.domain.models.revocation import Revocation, RevocationKind
+from paseport_shared.domain.models.user import UserQuery
+from paseport_shared.domain.ports.record import RecordTransaction
+from paseport_testkit.harness.mariadb import MariaDb
+from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+STEPS = [path.name[1:5] for path in sorted(Path(migrations.__file__).parent.glob("versions/r*.py"))]
+"""All revisions, the oldest first."""
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/paseport.db"
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/paseport.db"
+    database_url: str = request.getfixturevalue("database_url")
+    return database_url
 
 
 @pytest.fixture
@@ -38,7 +58,7 @@ async def test_a_new_database_is_brought_to_the_revision_that_the_code_needs(url
 
     await migrations.upgrade(url)
 
-    assert await migrations.current(url) == migrations.head()
+    assert await migrations.current(url) == migrations.head() == STEPS[-1]
     await migrations.check_revision(engine)
 
 
@@ -51,81 +71,206 @@ async def test_the_migrations_lead_to_the_tables_that_the_code_uses(url: str, en
     assert differences == []
 
 
-async def test_up_back_and_up_again_leads_to_the_same_schema(url: str, engine: AsyncEngine) -> None:
-    """DT-01, on a filled copy. What a step loses on the way back, its docstring declares."""
+@pytest.mark.parametrize("revision", [migrations.BASE, *STEPS[:-1]])
+async def test_back_to_any_step_and_up_again_loses_what_the_steps_behind_it_declare_and_nothing_else(
+    url: str, engine: AsyncEngine, revision: str
+) -> None:
+    """DT-01, on a filled copy."""
+    await migrations.upgrade(url, "head" if revision == migrations.BASE else revision)
+    tables_of_then = set() if revision == migrations.BASE else set(await schema(engine))
     await migrations.upgrade(url)
-    first = await schema(engine)
-    await add_users(SqlRecord(engine), a_user(1))
-    await SqlRecord(engine).transact(lambda transaction: transaction.audit.append(an_event(1)))
+    before = await schema(engine)
+    await fill(SqlRecord(engine))
+    rows = await rows_of_all_tables(engine)
+    assert all(rows.values())
 
-    await migrations.downgrade(url, migrations.BASE)
-    gone = await schema(engine)
+    await migrations.downgrade(url, revision)
+    back = await schema(engine)
     await migrations.upgrade(url)
 
-    assert set(gone) == {"alembic_version"}
+    assert await schema(engine) == before
     assert await migrations.current(url) == migrations.head()
-    assert await schema(engine) == first
+    assert set(back) == tables_of_then | {"alembic_version"}
+    assert await rows_of_all_tables(engine) == {
+        table: content if table in tables_of_then else [] for table, content in rows.items()
+    }
 
 
 async def test_migrating_a_database_that_is_up_to_date_keeps_every_row(url: str, engine: AsyncEngine) -> None:
     await migrations.upgrade(url)
-    await add_users(SqlRecord(engine), a_user(1))
+    await fill(SqlRecord(engine))
+    rows = await rows_of_all_tables(engine)
 
     await migrations.upgrade(url)
 
-    assert await get_user(SqlRecord(engine), an_id(1)) == a_user(1)
+    assert await rows_of_all_tables(engine) == rows
 
 
-async def test_replicas_that_start_together_migrate_once(url: str, engine: AsyncEngine) -> None:
-    await asyncio.gather(*(migrations.upgrade(url) for _ in range(3)))
-
-    await migrations.check_revision(engine)
+# --- several versions of the code on one database -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["upgrade", "downgrade"])
-async def test_a_migration_that_was_killed_at_any_statement_completes_when_it_is_run_again(
-    tmp_path: Path, command: str
+@pytest.mark.parametrize(("before", "step"), [*itertools.pairwise(STEPS)])
+async def test_a_step_adds_only_what_the_code_of_one_version_back_never_meets(
+    url: str, engine: AsyncEngine, before: str, step: str
 ) -> None:
-    """DT-02: MariaDB commits each change of the schema on its own; here SQLite is made to do the same."""
+    """DT-01: services of the version before go on while the database is migrated."""
+    await migrations.upgrade(url, before)
+    async with engine.connect() as connection:
+        old = await connection.run_sync(what_statements_meet)
 
-    async def migrate(url: str) -> None:
-        if command == "upgrade":
-            await migrations.upgrade(url)
-        else:
-            await migrations.downgrade(url, migrations.BASE)
+    await migrations.upgrade(url, step)
+    async with engine.connect() as connection:
+        new = await connection.run_sync(what_statements_meet)
+
+    for table, (columns, rules) in old.items():
+        new_columns, new_rules = new[table]
+        assert new_rules == rules
+        assert {name: new_columns[name] for name in columns} == columns
+        assert all(may_be_left_out for name, (_, may_be_left_out) in new_columns.items() if name not in columns)
+
+
+async def test_services_go_on_while_the_next_version_adds_to_their_tables(url: str, engine: AsyncEngine) -> None:
+    """DT-01: what the next step may do (see ``migrations``) is done here, and nothing of it is noticed."""
+    await migrations.upgrade(url)
+    record = SqlRecord(engine)
+    await add_users(record, a_user(1))
+
+    async with engine.begin() as connection:
+        for statement in (
+            "ALTER TABLE users ADD COLUMN shoe_size INTEGER",
+            "ALTER TABLE users ADD COLUMN locale VARCHAR(16) NOT NULL DEFAULT 'en'",
+            "CREATE INDEX ix_users_of_the_next_version ON users (disabled, id)",
+            "CREATE TABLE next_version (id INTEGER PRIMARY KEY)",
+        ):
+            await connection.execute(sa.text(statement))
+
+    await fill(record)
+    assert await get_user(record, an_id(1)) == a_user(1)
+    page = await record.transact(lambda transaction: transaction.users.page(UserQuery(search="user")))
+    assert page.total == 3
+
+
+# --- migrations that are killed, or come in pairs -----------------------------------------------------------------
+
+
+class Migrator:
+    """Another process that migrates, and may die on the way."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("sql_migrator.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(
+        self, url: str, revision: str, *, survived: int | None = None, processes: int = 1
+    ) -> tuple[list[int], int]:
+        """Return how the processes ended and how many changes they made."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = {"url": url, "revision": revision, "survived": survived, "processes": processes}
+        print(json.dumps(order), file=self._process.stdin, flush=True)
+        answer = json.loads(self._process.stdout.readline())
+        return answer["statuses"], answer["changes"]
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def migrator() -> Iterator[Migrator]:
+    migrator = Migrator()
+    yield migrator
+    migrator.close()
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Makes empty databases."""
+    if request.param == "sqlite":
+        yield lambda name: f"sqlite:///{tmp_path}/{name}.db"
+        return
+    mariadb: MariaDb = request.getfixturevalue("mariadb")
+    made: list[str] = []
+
+    def make(name: str) -> str:
+        made.append(f"migrated_{name}")
+        return mariadb.create_database(made[-1])
+
+    yield make
+    for name in made:
+        mariadb.drop_database(name)
+
+
+@pytest.mark.parametrize("revision", [migrations.BASE, "head"])
+async def test_a_migration_that_was_killed_at_any_statement_completes_when_it_is_run_again(
+    new_url: Callable[[str], str], migrator: Migrator, revision: str
+) -> None:
+    """DT-02: MariaDB commits each change of the schema on its own. The process that migrates is killed, really."""
 
     async def prepared(name: str) -> str:
-        url = f"sqlite:///{tmp_path}/{name}.db"
-        if command == "downgrade":
+        url = new_url(name)
+        if revision == migrations.BASE:
             await migrations.upgrade(url)
         return url
 
-    async def schema_of(url: str) -> dict[str, str]:
-        engine = create_engine_for(url)
-        try:
-            return await schema(engine)
-        finally:
-            await engine.dispose()
-
     undisturbed = await prepared("undisturbed")
-    with killed_after(None) as statements:
-        await migrate(undisturbed)
-    expected = await schema_of(undisturbed)
-    assert len(statements) >= 5
+    statuses, changes = migrator(undisturbed, revision)
+    expected = await schema_at(undisturbed)
+    assert statuses == [0]
+    assert changes > len(STEPS)
 
-    for survived in range(len(statements)):
-        url = await prepared(f"killed{survived}")
-        with killed_after(survived), pytest.raises(Killed):
-            await migrate(url)
-        await migrate(url)
+    for survived in range(changes):
+        url = await prepared(f"killed_{survived}")
+        killed, _ = migrator(url, revision, survived=survived)
+        again, _ = migrator(url, revision)
 
-        assert await schema_of(url) == expected
+        assert (killed, again) == ([-signal.SIGKILL], [0])
+        assert await schema_at(url) == expected
         assert await migrations.current(url) == await migrations.current(undisturbed)
 
 
-async def test_an_operator_who_forgot_to_migrate_is_told_what_to_run(url: str, engine: AsyncEngine) -> None:
+async def test_replicas_that_start_together_migrate_once(url: str, engine: AsyncEngine, migrator: Migrator) -> None:
+    statuses, changes_of_three = await asyncio.to_thread(migrator, url, "head", processes=3)
+    again, changes_of_nobody = await asyncio.to_thread(migrator, url, "head", processes=3)
+
+    assert statuses == again == [0, 0, 0]
+    assert (changes_of_three > len(STEPS), changes_of_nobody) == (True, 0)
+    await migrations.check_revision(engine)
+
+
+async def test_who_waits_too_long_for_another_migration_is_told_so(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "_WAIT_FOR_OTHERS", timedelta(seconds=0.2))
+    engine = create_engine_for(database_url)
+
+    async with engine.connect() as other:
+        await other.execute(sa.text("SELECT GET_LOCK(CONCAT('paseport:', MD5(DATABASE())), 0)"))
+        with pytest.raises(Unavailable) as refusal:
+            await migrations.upgrade(database_url)
+    await engine.dispose()
+
+    assert refusal.value.reason == "somebody else has been migrating the record for too long"
+    assert await migrations.current(database_url) is None
+
+
+# --- what operators are told --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("revision", [None, *STEPS[:-1]])
+async def test_an_operator_who_forgot_to_migrate_is_told_what_to_run(
+    url: str, engine: AsyncEngine, revision: str | None
+) -> None:
     """DT-02: the app refuses a wrong revision."""
-    with pytest.raises(migrations.WrongRevision, match=r"at revision base.*needs \d+.*`paseport migrate`"):
+    if revision is not None:
+        await migrations.upgrade(url, revision)
+
+    with pytest.raises(
+        migrations.WrongRevision, match=rf"at revision {revision or 'base'}.*needs \d+.*`paseport migrate`"
+    ):
         await migrations.check_revision(engine)
 
 
@@ -138,17 +283,46 @@ async def test_an_operator_who_went_back_a_version_is_told_so(url: str, engine: 
         await migrations.check_revision(engine)
 
 
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [((10, 11, 4), "MariaDB 10.11.4"), ((10, 6, 18), "MariaDB 10.6.18"), ((5, 5), "MariaDB 5.5")],
+)
+def test_an_operator_with_a_server_that_is_too_old_is_told_so(version: tuple[int, ...], found: str) -> None:
+    """Older ones have no uuid type, or one that sorts UUIDv7 in an order of its own."""
+    dialect = MariaDBDialect()
+    dialect.server_version_info = version
+
+    with pytest.raises(migrations.WrongServer, match=rf"MariaDB 10\.11\.5 or newer, and this is {re.escape(found)}\."):
+        migrations.check_server(dialect)
+
+
+@pytest.mark.parametrize("version", [(10, 11, 5), (10, 11, 19), (11, 4, 2), (12, 0, 1)])
+def test_newer_servers_serve(version: tuple[int, ...]) -> None:
+    dialect = MariaDBDialect()
+    dialect.server_version_info = version
+
+    migrations.check_server(dialect)
+
+
 @pytest.mark.usefixtures("connections_end")
 async def test_a_database_that_cannot_be_reached_is_unavailable(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/no such folder/paseport.db"
-    engine = create_engine_for(url)
+    await assert_unavailable(f"sqlite:///{tmp_path}/no such folder/paseport.db")
 
-    with pytest.raises(Unavailable):
-        await migrations.upgrade(url)
-    with pytest.raises(Unavailable):
-        await migrations.current(url)
-    with pytest.raises(Unavailable):
-        await migrations.check_revision(engine)
+
+async def test_a_server_that_is_away_is_unavailable(mariadb: MariaDb, database_url: str) -> None:
+    await asyncio.to_thread(mariadb.kill)
+    await assert_unavailable(database_url)
+    await asyncio.to_thread(mariadb.start)
+
+
+async def test_a_server_that_stands_still_is_unavailable(
+    mariadb: MariaDb, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FT-09: nobody waits for it for ever."""
+    monkeypatch.setattr(migrations, "_ANSWER_WITHIN", timedelta(seconds=0.3))
+    mariadb.pause()
+    await assert_unavailable(database_url)
+    mariadb.resume()
 
 
 async def test_a_folder_name_with_a_percent_sign_is_a_folder_name(tmp_path: Path) -> None:
@@ -160,7 +334,33 @@ async def test_a_folder_name_with_a_percent_sign_is_a_folder_name(tmp_path: Path
     assert await migrations.current(url) == migrations.head()
 
 
-# --- looking at schemas, killing migrations -----------------------------------------------------------------------
+async def assert_unavailable(url: str) -> None:
+    engine = create_engine_for(url)
+    with pytest.raises(Unavailable):
+        await migrations.upgrade(url)
+    with pytest.raises(Unavailable):
+        await migrations.current(url)
+    with pytest.raises(Unavailable):
+        await migrations.check_revision(engine)
+    await engine.dispose()
+
+
+# --- filling and looking ------------------------------------------------------------------------------------------
+
+
+async def fill(record: SqlRecord) -> None:
+    """Put something into every table that the code knows."""
+
+    async def work(transaction: RecordTransaction) -> None:
+        await transaction.users.add(an_admin(2, display_name="Ünï 😀"))
+        await transaction.users.add(a_user(3, password_hash=None))
+        await transaction.audit.append(an_event(1))
+        await transaction.revocations.add(Revocation(RevocationKind.USER, str(an_id(2)), 2, NOW, NOW))
+        await transaction.password_resets.put(PasswordReset(an_id(2), bytes(32), NOW, NOW))
+        await transaction.signing_keys.add(a_signing_key(1))
+        await transaction.due_projections.put(due())
+
+    await record.transact(work)
 
 
 def differences_to_the_code(connection: Connection) -> list[Any]:
@@ -168,39 +368,52 @@ def differences_to_the_code(connection: Connection) -> list[Any]:
     return list(compare_metadata(context, metadata))
 
 
-async def schema(engine: AsyncEngine) -> dict[str, str]:
-    """Name → definition of all tables and indexes, as SQLite keeps them."""
-    async with engine.connect() as connection:
-        rows = await connection.execute(sa.text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-        return {row.name: re.sub(r"\s+", " ", row.sql) for row in rows}
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-@contextmanager
-def killed_after(survived: int | None) -> Iterator[list[str]]:
-    """Commit after each change of the schema, and end the process before the one that comes after so many."""
-    statements: list[str] = []
-
-    def is_step(statement: str) -> bool:
-        return statement.lstrip().startswith(("CREATE", "DROP")) and "alembic_version" not in statement
-
-    def kill(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if is_step(statement) and len(statements) == survived:
-            raise Killed
-
-    def commit(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if is_step(statement):
-            statements.append(statement)
-            cursor.execute("COMMIT")
-            cursor.execute("BEGIN IMMEDIATE")
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", kill)
-    sa.event.listen(sa.Engine, "after_cursor_execute", commit)
+async def schema_at(url: str) -> dict[str, str]:
+    engine = create_engine_for(url)
     try:
-        yield statements
+        return await schema(engine)
     finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", kill)
-        sa.event.remove(sa.Engine, "after_cursor_execute", commit)
+        await engine.dispose()
+
+
+async def schema(engine: AsyncEngine) -> dict[str, str]:
+    """Name → definition of all tables, as the database keeps them; on SQLite of all indexes too."""
+    async with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            rows = await connection.execute(sa.text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+            return {row.name: re.sub(r"\s+", " ", row.sql) for row in rows}
+        names = (await connection.execute(sa.text("SHOW TABLES"))).scalars().all()
+        return {
+            name: (await connection.execute(sa.text(f"SHOW CREATE TABLE `{name}`"))).one()[1] for name in sorted(names)
+        }
+
+
+async def rows_of_all_tables(engine: AsyncEngine) -> dict[str, list[Any]]:
+    async with engine.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in await connection.execute(sa.select(table).order_by(*table.primary_key))]
+            for table in metadata.sorted_tables
+        }
+
+
+def what_statements_meet(connection: Connection) -> dict[str, tuple[dict[str, tuple[str, bool]], object]]:
+    """Table → column → type, and whether an INSERT may leave it out; table → the rules that could refuse a row."""
+    inspector = sa.inspect(connection)
+    found = {}
+    for table in inspector.get_table_names():
+        columns = {
+            column["name"]: (
+                f"{column['type']!r} {column['nullable']}",
+                column["nullable"] or column["default"] is not None,
+            )
+            for column in inspector.get_columns(table)
+        }
+        rules = (
+            inspector.get_pk_constraint(table),
+            inspector.get_foreign_keys(table),
+            sorted(str(index) for index in inspector.get_indexes(table) if index["unique"]),
+            sorted(str(unique) for unique in inspector.get_unique_constraints(table)),
+            sorted(str(check) for check in inspector.get_check_constraints(table)),
+        )
+        found[table] = (columns, rules)
+    return found
