@@ -14,7 +14,7 @@ FRONTEND_READY := frontend/node_modules/.setup-done
 E2E_READY := e2e/node_modules/.setup-done
 SPA_BUILT := frontend/build/.build-done
 
-.PHONY: help setup services run stack test lint types contracts test-unit test-http test-frontend e2e fmt openapi bench lock clean
+.PHONY: help setup services run stack test lint types contracts test-unit test-http test-frontend e2e fmt openapi bench bench-stack lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ openapi: $(PYTHON_READY) $(FRONTEND_READY) ## Write frontend/openapi/*.json and 
 
 bench: $(PYTHON_READY) ## Measure this machine against the stated budgets
 	$(BIN)/python -m bench
+
+bench-stack: $(PYTHON_READY) services ## Measure the production stack: refreshing, signing, memory
+	$(BIN)/python -m bench stack
 
 lock: $(PYTHON_READY) ## Write the lock files again; UPGRADE=1 raises versions
 	@UPGRADE="$(UPGRADE)" tools/lock.sh

@@ -1,16 +1,20 @@
-"""An issuer without its process: the real use cases and handlers, a SQLite record, the rest in memory.
+"""An issuer without its process: the real use cases and handlers, a SQLite record and a key file, the rest in memory.
 
-For what the product cannot be asked over HTTP: single steps, and thousands of sign-ins at a low bcrypt cost.
-``python -m bench.issuer COST ACCOUNTS`` serves one with accounts in it and prints its port.
+For what the product cannot be asked over HTTP: single steps, and thousands of sign-ins at a low bcrypt cost. With Redis
+it keeps there what an installation keeps there, so that refreshing can be measured without Vault.
+``python -m bench.issuer COST ACCOUNTS`` serves one with accounts in it and prints its port; ``--redis`` reads the
+settings of an installation's Redis from the environment.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +37,13 @@ from paseport_shared.adapters.memory.session_store import MemorySessionStore
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
+from paseport_shared.adapters.redis.access import RedisAccess
+from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
+from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
+from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
+from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
+from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
+from paseport_shared.adapters.redis.session_store import RedisSessionStore
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
@@ -42,13 +53,23 @@ from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import api_audience
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
+from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
+from paseport_shared.domain.ports.pending_record import PendingRecord
+from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
+from paseport_shared.domain.ports.role_directory import RoleDirectory
+from paseport_shared.domain.ports.session_store import SessionStore
 from paseport_shared.http.logging import configure_logging
 from paseport_shared.http.server import serve, stop_on_signals
+from paseport_shared.production_settings import RedisVariables
+from paseport_shared.settings import load_settings
+from paseport_shared.wiring import redis_settings
 from paseport_standalone import ports
 
 from bench.product import PASSWORD
 
-_ORIGIN: Final = "http://localhost"
+LOWEST_COST: Final = 4
+"""The cheapest bcrypt there is, for parts that measure something else."""
+ORIGIN: Final = "http://localhost"
 _ACTOR: Final = Actor("00000000-0000-7000-8000-000000000001", "cli")
 
 
@@ -73,58 +94,95 @@ class OpenIssuer:
         return await use.change_user(ChangeUserCommand(user.id, user.revision, change, _ACTOR))
 
 
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """What is kept in Redis by an installation."""
+
+    sessions: SessionStore
+    families: RefreshTokenStore
+    roles: RoleDirectory
+    limiter: AttemptLimiter
+    feed: MemoryRevocationFeed | RedisRevocationFeed
+    pending: PendingRecord
+
+    @classmethod
+    def in_memory(cls, settings: Settings) -> _Stores:
+        return cls(
+            sessions=MemorySessionStore(settings.session_policy),
+            families=MemoryRefreshTokenStore(settings.refresh_policy),
+            roles=MemoryRoleDirectory(),
+            limiter=MemoryAttemptLimiter(),
+            feed=MemoryRevocationFeed(1),
+            pending=MemoryPendingRecord(),
+        )
+
+    @classmethod
+    def in_redis(cls, settings: Settings, redis: RedisAccess) -> _Stores:
+        return cls(
+            sessions=RedisSessionStore(redis, settings.session_policy),
+            families=RedisRefreshTokenStore(redis, settings.refresh_policy),
+            roles=RedisRoleDirectory(redis),
+            limiter=RedisAttemptLimiter(redis),
+            feed=RedisRevocationFeed(redis),
+            pending=RedisPendingRecord(redis),
+        )
+
+
 @contextlib.asynccontextmanager
-async def open_issuer(folder: Path, cost: int) -> AsyncIterator[OpenIssuer]:
+async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = None) -> AsyncIterator[OpenIssuer]:
     """Make an issuer whose record and keys lie in ``folder`` and whose passwords are hashed at ``cost``."""
     clock, randomness = SystemClock(), SystemRandomness()
     url = f"sqlite:///{folder / 'record.db'}"
     await migrations.upgrade(url)
-    engine = create_engine_for(url)
     settings = Settings(
-        access_token_issuer=_ORIGIN,
+        access_token_issuer=ORIGIN,
         refresh_key=Secret(randomness.token_bytes(32)),
         service_secret=Secret(randomness.token_bytes(32).hex()),
         cookie_secure=False,
         login_attempts_per_address=1_000_000,
     )
     keys = KeyFile(folder / "keys.json", clock, randomness)
-    hasher = BcryptPasswordHasher({1: Secret(randomness.token_bytes(32))}, 1, cost)
-    feed = MemoryRevocationFeed(1)
-    record = SqlRecord(engine)
-    adapters = IssuerAdapters(
-        record=record,
-        sessions=MemorySessionStore(settings.session_policy),
-        families=MemoryRefreshTokenStore(settings.refresh_policy),
-        roles=MemoryRoleDirectory(),
-        limiter=MemoryAttemptLimiter(),
-        publisher=feed,
-        feed=feed,
-        pending=MemoryPendingRecord(),
-        hasher=hasher,
-        signing_keys=keys,
-        token_signer=PasetoTokenSigner(keys, keys),
-        token_verifier=PasetoTokenVerifier(
-            keys, issuer=_ORIGIN, audience=api_audience(_ORIGIN), max_lifetime=timedelta(hours=1), clock=clock
-        ),
-        key_document=KeyDocument(keys),
-        clock=clock,
-        randomness=randomness,
-    )
-    try:
+    async with AsyncExitStack() as stack:
+        engine = create_engine_for(url)
+        stack.push_async_callback(engine.dispose)
+        record = SqlRecord(engine)
+        hasher = BcryptPasswordHasher({1: Secret(randomness.token_bytes(32))}, 1, cost)
+        stack.callback(hasher.close)
+        if redis is None:
+            stores = _Stores.in_memory(settings)
+        else:
+            access = await stack.enter_async_context(RedisAccess(redis_settings(redis)))
+            stores = _Stores.in_redis(settings, access)
+        adapters = IssuerAdapters(
+            record=record,
+            sessions=stores.sessions,
+            families=stores.families,
+            roles=stores.roles,
+            limiter=stores.limiter,
+            publisher=stores.feed,
+            feed=stores.feed,
+            pending=stores.pending,
+            hasher=hasher,
+            signing_keys=keys,
+            token_signer=PasetoTokenSigner(keys, keys),
+            token_verifier=PasetoTokenVerifier(
+                keys, issuer=ORIGIN, audience=api_audience(ORIGIN), max_lifetime=timedelta(hours=1), clock=clock
+            ),
+            key_document=KeyDocument(keys),
+            clock=clock,
+            randomness=randomness,
+        )
         yield OpenIssuer(Issuer(settings, adapters), adapters, keys, record)
-    finally:
-        hasher.close()
-        await engine.dispose()
 
 
-async def _serve(cost: int, accounts: int) -> None:
+async def _serve(cost: int, accounts: int, redis: RedisVariables | None) -> None:
     configure_logging("INFO", sys.stderr.buffer)
     stop = asyncio.Event()
     stop_on_signals(stop)
     with tempfile.TemporaryDirectory(prefix="paseport-bench-") as folder, ports.listen(0, "SERVER_PORT") as listener:
-        async with open_issuer(Path(folder), cost) as opened:
+        async with open_issuer(Path(folder), cost, redis) as opened:
             for number in range(accounts):
-                await opened.add_user(f"active{number:05}")
+                await opened.add_user(active_user(number))
                 await opened.add_user(f"closed{number:05}", disabled=True)
             app = opened.issuer.public_app()
             async with app.lifespan():
@@ -133,5 +191,21 @@ async def _serve(cost: int, accounts: int) -> None:
                 await serve([(app, listener)], stop)
 
 
+def active_user(number: int) -> str:
+    """Return the name of one of the accounts that may sign in."""
+    return f"active{number:05}"
+
+
+def main() -> None:
+    """Serve until a signal."""
+    parser = argparse.ArgumentParser(prog="python -m bench.issuer")
+    parser.add_argument("cost", type=int)
+    parser.add_argument("accounts", type=int, help="how many of each kind: active and disabled")
+    parser.add_argument("--redis", action="store_true")
+    arguments = parser.parse_args()
+    redis = load_settings(RedisVariables) if arguments.redis else None
+    uvloop.run(_serve(arguments.cost, arguments.accounts, redis))
+
+
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1]), int(sys.argv[2])))
+    main()

@@ -71,9 +71,9 @@ class Product:
         """Return a request for the dashboard."""
         return self.request("GET", "/api/dashboard", authorization=f"Bearer {access_token}")
 
-    async def sign_in(self, connection: Connection, username: str) -> SignedIn:
+    async def sign_in(self, connection: Connection, username: str, password: str = PASSWORD) -> SignedIn:
         """Sign a user in. Raises ``BenchProblem`` for any other answer."""
-        return signed_in(await connection.ask(self.login(username)))
+        return signed_in(await connection.ask(self.login(username, password)))
 
     async def add_users(self, connection: Connection, count: int) -> list[str]:
         """Create users with role User and return their names."""

@@ -13,11 +13,16 @@ from bench.parts.memory import measure_memory
 from bench.parts.primitives import measure_primitives
 from bench.parts.race import measure_race
 from bench.parts.refresh import measure_refresh
+from bench.parts.stack_memory import measure_stack_memory
+from bench.parts.stack_race import measure_stack_race
+from bench.parts.stack_rate import measure_stack_rate
+from bench.parts.stack_refresh import measure_stack_refresh
+from bench.parts.stack_signing import measure_stack_signing
 from bench.parts.start import measure_start
 
 Part = Callable[[], Awaitable[Sequence[Figure]]]
 
-PARTS: Final[Mapping[str, Part]] = {
+EMBEDDED_PARTS: Final[Mapping[str, Part]] = {
     "start": measure_start,
     "memory": measure_memory,
     "login": measure_login,
@@ -27,3 +32,13 @@ PARTS: Final[Mapping[str, Part]] = {
     "login-timing": measure_login_timing,
     "primitives": measure_primitives,
 }
+STACK: Final = "stack"
+"""The name of all parts that need real servers."""
+STACK_PARTS: Final[Mapping[str, Part]] = {
+    "stack-refresh": measure_stack_refresh,
+    "stack-signing": measure_stack_signing,
+    "stack-rate": measure_stack_rate,
+    "stack-memory": measure_stack_memory,
+    "stack-race": measure_stack_race,
+}
+PARTS: Final[Mapping[str, Part]] = {**EMBEDDED_PARTS, **STACK_PARTS}

@@ -19,7 +19,8 @@ _AT_ONCE: Final = 50
 _ROUNDS: Final = 200
 _CHAINS: Final = 200
 _COPIES: Final = 8
-_NONE: Final = Gate(Bound.AT_MOST, 0)
+NONE: Final = Gate(Bound.AT_MOST, 0)
+"""For what must not happen."""
 
 
 @dataclass
@@ -35,23 +36,35 @@ class _Tally:
 async def measure_race() -> Sequence[Figure]:
     """Run both races on fresh sessions of one user."""
     async with running() as product, connections(product.port, _AT_ONCE) as opened:
-        crowd = await _crowds(product, opened)
-        chains = await _chains(product, opened)
+        return await race_over_http(product, opened, ADMIN, api=opened[0])
+
+
+async def race_over_http(
+    product: Product, opened: Sequence[Connection], user: str, *, api: Connection | None = None
+) -> list[Figure]:
+    """Run both races on fresh sessions of one user, over as many connections as are open.
+
+    At the end the newest token must work, and where there is an api, the access token that it gives too.
+    """
+    crowd, token = await _crowds(product, opened, user)
+    crowd.logged_out += not await _is_signed_in(product, opened[0], token, api)
+    chains, token = await _chains(product, opened, user)
+    chains.logged_out += not await _is_signed_in(product, opened[0], token, api)
     return [
-        _count(f"{_AT_ONCE} refreshes of one token × {_ROUNDS}: answered", crowd.refreshes),
-        _count("… rounds without exactly one successor", crowd.broken, _NONE),
-        _count("… signed out by it", crowd.logged_out, _NONE),
-        _count(f"s0 → s1 → s2 with s0 in flight × {_CHAINS}: answered", chains.refreshes),
-        _count("… late copies of s0 refused, nothing killed", chains.late),
-        _count("… chains without exactly one successor", chains.broken, _NONE),
-        _count("… signed out by it", chains.logged_out, _NONE),
+        count_of(f"{len(opened)} refreshes of one token × {_ROUNDS}: answered", crowd.refreshes),
+        count_of("… rounds without exactly one successor", crowd.broken, NONE),
+        count_of("… signed out by it", crowd.logged_out, NONE),
+        count_of(f"s0 → s1 → s2 with s0 in flight × {_CHAINS}: answered", chains.refreshes),
+        count_of("… late copies of s0 refused, nothing killed", chains.late),
+        count_of("… chains without exactly one successor", chains.broken, NONE),
+        count_of("… signed out by it", chains.logged_out, NONE),
     ]
 
 
-async def _crowds(product: Product, opened: Sequence[Connection]) -> _Tally:
+async def _crowds(product: Product, opened: Sequence[Connection], user: str) -> tuple[_Tally, str]:
     """Present each token on all connections at once; all get the same successor, which is the next one presented."""
     tally = _Tally()
-    token = (await product.sign_in(opened[0], ADMIN)).refresh_token
+    token = (await product.sign_in(opened[0], user)).refresh_token
     for _ in range(_ROUNDS):
         message = product.refresh(token)
         answers = await asyncio.gather(*(connection.ask(message) for connection in opened))
@@ -63,17 +76,16 @@ async def _crowds(product: Product, opened: Sequence[Connection]) -> _Tally:
         living = [successor for successor in successors if successor is not None]
         if not living:
             tally.logged_out += 1
-            token = (await product.sign_in(opened[0], ADMIN)).refresh_token
+            token = (await product.sign_in(opened[0], user)).refresh_token
             continue
         token = living[0]
-    tally.logged_out += not await _is_signed_in(product, opened[0], token)
-    return tally
+    return tally, token
 
 
-async def _chains(product: Product, opened: Sequence[Connection]) -> _Tally:
+async def _chains(product: Product, opened: Sequence[Connection], user: str) -> tuple[_Tally, str]:
     """Advance twice while copies of the first token are on their way, one of them held back until the end."""
     tally = _Tally()
-    token = (await product.sign_in(opened[0], ADMIN)).refresh_token
+    token = (await product.sign_in(opened[0], user)).refresh_token
     for _ in range(_CHAINS):
         s0 = product.refresh(token)
         leader, held, *others = opened[: _COPIES + 2]
@@ -93,22 +105,24 @@ async def _chains(product: Product, opened: Sequence[Connection]) -> _Tally:
         next_token = refresh_token_of(await leader.ask(product.refresh(s2))) if s2 else None
         if next_token is None:
             tally.logged_out += 1
-            next_token = (await product.sign_in(leader, ADMIN)).refresh_token
+            next_token = (await product.sign_in(leader, user)).refresh_token
         token = next_token
-    tally.logged_out += not await _is_signed_in(product, opened[0], token)
-    return tally
+    return tally, token
 
 
-async def _is_signed_in(product: Product, connection: Connection, token: str) -> bool:
+async def _is_signed_in(product: Product, connection: Connection, token: str, api: Connection | None) -> bool:
     answer = await connection.ask(product.refresh(token))
     if answer.status != 200:
         return False
-    return (await connection.ask(product.dashboard(signed_in(answer).access_token))).status == 200
+    if api is None:
+        return True
+    return (await api.ask(product.dashboard(signed_in(answer).access_token))).status == 200
 
 
 def _is_late(answer: Answer) -> bool:
     return answer.status == 400 and answer.json()["code"] == "invalid_grant"
 
 
-def _count(what: str, count: int, gate: Gate | None = None) -> Figure:
+def count_of(what: str, count: int, gate: Gate | None = None) -> Figure:
+    """Return the figure of something that was counted once."""
     return Figure(what, "", count, count, count, gate)
