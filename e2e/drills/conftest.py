@@ -1,0 +1,71 @@
+"""What all drills share: one installation, the browsers that use it, and the lines that the drills print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from findings import Findings, Report
+from load import Load
+from paseport_testkit.harness.nginx import write_bare_app
+from paseport_testkit.harness.stack import Stack
+
+_LINES: Final = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two issuers and two apis, whose links and whose Redis network can be cut. All browsers share one address."""
+    folder = tmp_path_factory.mktemp("drills")
+    with Stack(
+        folder / "stack",
+        issuers=2,
+        apis=2,
+        links=True,
+        partitionable=True,
+        app=write_bare_app(folder / "app"),
+        settings={"PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000"},
+    ) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(installation: Stack) -> Iterator[Stack]:
+    """The installation, whole again after the drill."""
+    yield installation
+    installation.restore()
+
+
+@pytest.fixture(scope="session")
+def browsers(installation: Stack) -> Iterator[Load]:
+    """Browsers that come to the services directly."""
+    with Load(installation) as load:
+        yield load
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Print the line of a drill, at the end of the run too, and check that there was nothing wrong."""
+    name = request.node.name.removeprefix("test_").replace("_", " ")
+
+    def report(findings: Findings, remark: str = "") -> None:
+        line = f"{findings.line(name)} {remark}".rstrip()
+        print(line)
+        request.config.stash[_LINES].append(line)
+        assert findings.problems() == []
+
+    return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with no line."""
+    config.stash[_LINES] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show what the drills printed: they are to be read when nothing failed, too."""
+    if lines := config.stash[_LINES]:
+        terminalreporter.section("drills")
+        for line in lines:
+            terminalreporter.write_line(line)
