@@ -1,4 +1,4 @@
-"""What MariaDB will be told, and what its errors mean: as far as can be known without one."""
+"""What MariaDB is told, and what its errors mean: as far as can be known without one."""
 
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,17 @@ def failure(code: int, message: str = "", *, invalidated: bool = False) -> DBAPI
         (failure(2003, "Can't connect to MySQL server on '127.0.0.1'"), Fault.LOST),
         (failure(2006, "MySQL server has gone away"), Fault.LOST),
         (failure(2013, "Lost connection to MySQL server during query"), Fault.LOST),
+        (failure(1040, "Too many connections"), Fault.LOST),
+        (failure(1053, "Server shutdown in progress"), Fault.LOST),
+        (failure(4031, "The client was disconnected by the server because of inactivity"), Fault.LOST),
         (failure(0, "Not connected", invalidated=True), Fault.LOST),
+        (failure(0, "Cancelled during execution"), Fault.LOST),
+        (OperationalError("SELECT 1", {}, Exception("Packet sequence number wrong - got 3 expected 1")), Fault.LOST),
         (failure(1045, "Access denied for user 'paseport'@'localhost'"), Fault.BROKEN),
+        (failure(1114, "The table 'users' is full"), Fault.BROKEN),
         (failure(1146, "Table 'paseport.users' doesn't exist"), Fault.BROKEN),
+        (failure(1290, "The MariaDB server is running with the --read-only option"), Fault.BROKEN),
+        (failure(1969, "Query execution was interrupted (max_statement_time exceeded)"), Fault.BROKEN),
     ],
 )
 def test_a_fault_says_whether_repeating_helps(error: DBAPIError, fault: Fault) -> None:
@@ -96,3 +104,27 @@ def test_a_reason_for_the_log_names_the_error_and_quotes_nothing() -> None:
     error = failure(1062, "Duplicate entry 'alice@example.com' for key 'uq_users_canonical_email'")
 
     assert describe(error) == "Exception 1062"
+
+
+def test_a_reason_for_the_log_names_what_made_connecting_fail() -> None:
+    original = Exception(2003, "Can't connect to MySQL server on 'db.example.com'")
+    original.__cause__ = ConnectionRefusedError("Connect call failed ('192.0.2.1', 3306)")
+
+    assert describe(OperationalError("", {}, original)) == "Exception 2003 (ConnectionRefusedError)"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mariadb://host/database",
+        "mariadb://user:secret@host",
+        "mariadb://user:secret@/database",
+        "mariadb://user:secret@host/database?charset=latin1",
+        "not a url with a secret",
+    ],
+)
+def test_an_operator_whose_url_says_too_little_or_too_much_is_told_so(url: str) -> None:
+    with pytest.raises(ValueError, match="mariadb://user:password@host/database") as refusal:
+        create_engine_for(url)
+
+    assert "secret" not in str(refusal.value)
