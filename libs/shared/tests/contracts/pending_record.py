@@ -76,6 +76,15 @@ class PendingRecordContract:
 
         assert entries(await pending.read(10, 0)) == [appended[0], appended[2]]
 
+    async def test_an_operator_sees_how_many_entries_wait(self, pending: PendingRecord) -> None:
+        assert await pending.length() == 0
+
+        for _ in range(3):
+            await pending.append(an_entry())
+        await pending.acknowledge(handles(await pending.read(1, 0)))
+
+        assert await pending.length() == 2
+
     async def test_acknowledging_twice_is_harmless(self, pending: PendingRecord) -> None:
         await pending.append(an_entry())
         done = handles(await pending.read(10, 0))
@@ -139,6 +148,7 @@ class PendingRecordContract:
                 lambda: pending.append(an_entry()),
                 lambda: pending.read(10, 0),
                 lambda: pending.acknowledge(known),
+                pending.length,
             ):
                 with pytest.raises(Unavailable):
                     await call()

@@ -12,11 +12,12 @@ from http_support import client, service
 from litestar import get
 from litestar.params import FromPath
 from paseport_shared.adapters.issuer.service_counters import read_counters
+from paseport_shared.domain.errors import GrantRefusal, InvalidGrant, Overloaded, RecordedNotInForce
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.service_reading import Pool
 from paseport_shared.http.health import health_handlers
-from paseport_shared.http.logging import configure_logging, redact_secrets
-from paseport_shared.http.metrics import ServiceMetrics, metrics_handler
+from paseport_shared.http.logging import LOGGED_FROM_LEVEL, configure_logging, redact_secrets
+from paseport_shared.http.metrics import IssuerMetrics, ServiceMetrics, metrics_handler
 from structlog.testing import capture_logs
 
 CANARY = "canary-5c0ffee"
@@ -112,7 +113,8 @@ def output() -> Iterator[io.BytesIO]:
     yield stream
     root.handlers[:], level, config = before
     root.setLevel(level)
-    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
+    for name in LOGGED_FROM_LEVEL:
+        logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.configure(**config)
 
 
@@ -176,6 +178,28 @@ def test_libraries_are_written_in_the_same_form_and_their_info_is_left_out(outpu
     assert (line["event"], line["logger"], line["level"]) == ("slow", "httpx", "warning")
 
 
+def test_what_our_own_adapters_say_is_written_from_the_process_level_on(output: io.BytesIO) -> None:
+    """They log through the standard library: a token that was renewed is news, another library's is not."""
+    logging.getLogger("paseport_shared.adapters.vault.token_keeper").info("renewed the Vault token")
+    logging.getLogger("paseport.key_set").warning("key document not refreshed")
+    logging.getLogger("paseport_shared.adapters.vault.access").debug("detail")
+
+    assert [line["event"] for line in lines(output)] == ["renewed the Vault token", "key document not refreshed"]
+
+
+def test_a_process_says_in_each_line_which_service_it_is(output: io.BytesIO) -> None:
+    """Where several write to one place."""
+    configure_logging("INFO", output, service="issuer")
+
+    structlog.get_logger().info("ours")
+    logging.getLogger("httpx").warning("a library's")
+
+    assert [(line["event"], line["service"]) for line in lines(output)] == [
+        ("ours", "issuer"),
+        ("a library's", "issuer"),
+    ]
+
+
 def test_the_servers_own_lines_are_written_too(output: io.BytesIO) -> None:
     logging.getLogger("uvicorn.error").info("Started")
 
@@ -212,6 +236,26 @@ async def test_the_dashboard_reads_what_is_published() -> None:
 
     assert (counters.version, counters.requests, counters.errors) == ("1.2.3", 2, 1)
     assert counters.pools == (Pool("password_hashing", in_use=1, capacity=2, waiting=3),)
+
+
+def test_an_outcome_is_there_before_it_happens_and_no_other_can_be_counted() -> None:
+    """An alert on a rate misses the first one of a series that begins with it."""
+    metrics = IssuerMetrics("1")
+    page = metrics.render().decode()
+
+    for outcome in ("rotate", "replay", "late", "reuse", "gone", "unknown", "refused", "unavailable", "overloaded"):
+        assert f'paseport_refresh_total{{outcome="{outcome}"}} 0.0' in page
+    with pytest.raises(KeyError):
+        metrics.logins.note(CANARY)
+
+
+def test_an_error_counts_as_the_most_special_thing_that_it_is() -> None:
+    metrics = IssuerMetrics("1")
+
+    assert metrics.logins.outcome_of(Overloaded()) == "overloaded"
+    assert metrics.logins.outcome_of(RecordedNotInForce()) == "unavailable"
+    assert metrics.logins.outcome_of(InvalidGrant()) == "error"
+    assert metrics.refreshes.outcome_of(InvalidGrant("", GrantRefusal.LATE)) == "late"
 
 
 async def test_two_services_in_one_process_count_apart() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any, Final
 
-import structlog
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
@@ -13,29 +12,32 @@ from paseport_shared.http.app import ServiceApp
 from paseport_shared.http.background import in_background
 from paseport_shared.http.bearer import provide_principal
 from paseport_shared.http.health import health_handlers
-from paseport_shared.http.metrics import ServiceMetrics, metrics_handler
+from paseport_shared.http.measure import MeasuredBearer
+from paseport_shared.http.metrics import ApiMetrics, metrics_handler
 from paseport_shared.http.openapi import openapi_config
+from paseport_shared.http.watch import WatchFeeds, WatchParts
 
 from paseport_api.handlers.admin import admin_router
 from paseport_api.handlers.dashboard import dashboard
 from paseport_api.settings import Settings
 from paseport_api.use_cases.check_readiness import ROLE_DIRECTORY
-from paseport_api.wiring import ApiAdapters, wire
+from paseport_api.wiring import FEEDS, ApiAdapters, wire
 
 VERSION: Final = version("paseport-api")
-
-_log = structlog.get_logger(__name__)
 
 
 class Api:
     """One api: its use cases, and the two apps that show them."""
 
     def __init__(self, settings: Settings, adapters: ApiAdapters) -> None:
-        self.metrics = ServiceMetrics("api", VERSION)
+        self.metrics = ApiMetrics(VERSION)
         self.use = wire(adapters, self.metrics.registry)
         self._settings = settings
         for name, pool in adapters.pools.items():
             self.metrics.watch_pool(name, pool)
+        self.metrics.watch_feed(FEEDS, self.use.follow_revocations, self.use.revocations)
+        if adapters.reference_clock is not None:
+            self.metrics.watch_clock(lambda: self.use.check_readiness.skew.total_seconds())
 
     def public_app(self) -> ServiceApp:
         """Return the app of the public port; its lifespan follows the revocations."""
@@ -46,7 +48,15 @@ class Api:
                 *health_handlers(self.use.check_readiness, "/api/health", optional=[ROLE_DIRECTORY]),
             ],
             # Starting does not wait for the feed: until it answers, every token gets 503.
-            lifespan=[in_background({"follow revocations": self.use.follow_revocations})],
+            lifespan=[
+                in_background(
+                    {
+                        "follow revocations": self.use.follow_revocations,
+                        "watch parts": WatchParts(self.use.check_readiness, self.metrics),
+                        "watch feeds": WatchFeeds(FEEDS, self.use.follow_revocations),
+                    }
+                )
+            ],
             openapi=openapi_config("Paseport API", VERSION, "/api/openapi.json", "The protected API."),
             allowed_hosts=self._settings.hosts,
         )
@@ -68,7 +78,7 @@ class Api:
                 "show_dashboard": _provide(self.use.show_dashboard),
                 "show_revocations": _provide(self.use.show_revocations),
             },
-            state={"authenticate_bearer": self.use.authenticate_bearer},
+            state={"authenticate_bearer": MeasuredBearer(self.use.authenticate_bearer, self.metrics)},
             metrics=self.metrics,
             allowed_origins=(settings.origin, *settings.cors_origins),
             cors_origins=settings.cors_origins,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.reference_clock import ReferenceClock
@@ -15,6 +16,7 @@ from paseport_shared.domain.ports.token_verifier import TokenVerifier
 from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.domain.revocation_relay import LONG_POLL_SECONDS
 from paseport_shared.http.metrics import Pool
+from paseport_shared.http.watch import NoticedFeed
 from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
 from paseport_shared.use_cases.find_subject import FindSubject
 from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
@@ -25,6 +27,9 @@ from paseport_api.use_cases.check_readiness import CheckReadiness
 from paseport_api.use_cases.observe_system import ObserveSystem
 from paseport_api.use_cases.show_dashboard import ShowDashboard
 from paseport_api.use_cases.show_revocations import ShowRevocations
+
+FEEDS: Final = ("hot_store", "issuer")
+"""The revocation feeds in order of preference, as the log and the metrics call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class UseCases:
 
     authenticate_bearer: AuthenticateBearer
     follow_revocations: FollowRevocations
+    revocations: RevocationList
     check_readiness: CheckReadiness
     show_dashboard: ShowDashboard
     show_revocations: ShowRevocations
@@ -73,10 +79,14 @@ def wire(adapters: ApiAdapters, registry: CollectorRegistry) -> UseCases:
             adapters.token_verifier, revocations, FindSubject(roles, adapters.subject_source, clock)
         ),
         follow_revocations=FollowRevocations(
-            [(adapters.revocation_feed, HEARTBEAT_SECONDS), (adapters.fallback_feed, LONG_POLL_SECONDS)],
+            [
+                (NoticedFeed(FEEDS[0], adapters.revocation_feed), HEARTBEAT_SECONDS),
+                (NoticedFeed(FEEDS[1], adapters.fallback_feed), LONG_POLL_SECONDS),
+            ],
             revocations,
             clock,
         ),
+        revocations=revocations,
         check_readiness=check_readiness,
         show_dashboard=ShowDashboard(adapters.session_store, observe_system, clock),
         show_revocations=ShowRevocations(revocations),

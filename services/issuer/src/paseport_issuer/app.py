@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -19,28 +20,36 @@ from paseport_shared.http.background import Job, in_background
 from paseport_shared.http.bearer import provide_principal
 from paseport_shared.http.client_address import client_address
 from paseport_shared.http.health import Check, health_handlers
-from paseport_shared.http.metrics import ServiceMetrics, metrics_handler
+from paseport_shared.http.measure import MeasuredBearer
+from paseport_shared.http.metrics import IssuerMetrics, metrics_handler
 from paseport_shared.http.openapi import openapi_config
+from paseport_shared.http.watch import WatchFeeds, WatchParts, reasons_of
 
 from paseport_issuer.handlers.cookies import Cookies
 from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
 from paseport_issuer.handlers.keys import key_document
 from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_tokens
 from paseport_issuer.handlers.users import users_router
+from paseport_issuer.measure import MeasureBacklog, MeasuredLimiter, MeasuredLogin, MeasuredRefresh
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.caller import Caller
-from paseport_issuer.wiring import IssuerAdapters, UseCases, wire
+from paseport_issuer.wiring import FEEDS, IssuerAdapters, UseCases, wire
 
 VERSION: Final = version("paseport-issuer")
 _MAX_USER_AGENT: Final = 256
 
 
 class Issuer:
-    """One issuer: its use cases, and the two apps that show them."""
+    """One issuer: its use cases, and the two apps that show them.
 
-    def __init__(self, settings: Settings, adapters: IssuerAdapters) -> None:
-        self.use = wire(settings, adapters)
-        self.metrics = ServiceMetrics("issuer", VERSION)
+    ``metrics`` come from whoever measures adapters with them already.
+    """
+
+    def __init__(self, settings: Settings, adapters: IssuerAdapters, metrics: IssuerMetrics | None = None) -> None:
+        self.metrics = metrics or IssuerMetrics(VERSION)
+        self.use = _measured(
+            wire(settings, replace(adapters, limiter=MeasuredLimiter(adapters.limiter, self.metrics))), self.metrics
+        )
         self._settings = settings
         self._adapters = adapters
         self._dependencies = _dependencies(settings, adapters, self.use)
@@ -51,6 +60,7 @@ class Issuer:
         }
         for name, pool in {"password_hashing": adapters.hasher, **adapters.pools}.items():
             self.metrics.watch_pool(name, pool)
+        self.metrics.watch_feed(FEEDS, self.use.follow_revocations, self.use.revocations)
 
     def public_app(self) -> ServiceApp:
         """Return the app of the public port; its lifespan runs the issuer's background work."""
@@ -117,6 +127,9 @@ class Issuer:
             "record pending": self.use.record_pending,
             "complete changes": self.use.project_user.keep_completing,
             "keep read models": self.use.load_read_models.keep,
+            "watch parts": WatchParts(reasons_of(self._checks), self.metrics),
+            "watch feeds": WatchFeeds(FEEDS, self.use.follow_revocations),
+            "measure backlog": self._backlog(),
         }
         try:
             async with in_background(jobs):
@@ -125,8 +138,27 @@ class Issuer:
             with contextlib.suppress(Unavailable):
                 await self.use.record_pending.drain()
 
+    def _backlog(self) -> MeasureBacklog:
+        adapters = self._adapters
+        return MeasureBacklog(
+            self.metrics,
+            pending=adapters.pending,
+            record=adapters.record,
+            keys=adapters.signing_keys,
+            clock=adapters.clock,
+        )
+
     async def _check_keys(self) -> None:
         await self._adapters.signing_keys.active()
+
+
+def _measured(use: UseCases, metrics: IssuerMetrics) -> UseCases:
+    return replace(
+        use,
+        login_local=MeasuredLogin(use.login_local, metrics),
+        refresh_tokens=MeasuredRefresh(use.refresh_tokens, metrics),
+        authenticate_bearer=MeasuredBearer(use.authenticate_bearer, metrics),
+    )
 
 
 def _dependencies(settings: Settings, adapters: IssuerAdapters, use: UseCases) -> dict[str, Provide]:

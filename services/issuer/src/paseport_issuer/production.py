@@ -21,7 +21,7 @@ from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshToken
 from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
 from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from paseport_shared.adapters.redis.session_store import RedisSessionStore
-from paseport_shared.adapters.sql import migrations
+from paseport_shared.adapters.sql import revision
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.adapters.system.clock import SystemClock
@@ -33,9 +33,11 @@ from paseport_shared.adapters.vault.transit_signer import TransitSigner
 from paseport_shared.adapters.vault.transport import VaultAddress
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.http.metrics import IssuerMetrics
 from paseport_shared.wiring import redis_settings
 
-from paseport_issuer.app import Issuer
+from paseport_issuer.app import VERSION, Issuer
+from paseport_issuer.measure import MeasuredSigner
 from paseport_issuer.settings import ProductionSettings
 from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
 from paseport_issuer.use_cases.new_ids import NewIds
@@ -50,14 +52,15 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
     """Open everything, and close it at the end.
 
     The record must answer: without it nobody knows which key signs. Redis and Vault may be away; what needs them
-    answers 503 until they are back. Raises ``Unavailable`` and ``migrations.WrongRevision``.
+    answers 503 until they are back. Raises ``Unavailable`` and ``revision.WrongRevision``.
     """
     clock, randomness = SystemClock(), SystemRandomness()
     issuer = settings.issuer.access_token_issuer
+    metrics = IssuerMetrics(VERSION)
     async with AsyncExitStack() as stack:
         engine = create_engine_for(settings.mariadb_url.reveal())
         stack.push_async_callback(engine.dispose)
-        await migrations.check_revision(engine)
+        await revision.check_revision(engine)
         record = SqlRecord(engine)
 
         redis = await stack.enter_async_context(RedisAccess(redis_settings(settings.redis)))
@@ -67,6 +70,8 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             VaultAddress(settings.vault_url, settings.vault_namespace, settings.vault_ca), _credential(settings), clock
         )
         stack.callback(vault.close)
+        metrics.watch_breaker("vault", lambda: vault.is_spared)
+        signer = MeasuredSigner(TransitSigner(vault, settings.transit_key, settings.mount_path), metrics.signatures)
         keys = KeepSigningKeys(
             key_name=settings.transit_key,
             record=record,
@@ -93,7 +98,7 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             pending=RedisPendingRecord(redis, namespace=settings.redis.namespace_pending_record),
             hasher=hasher,
             signing_keys=keys,
-            token_signer=PasetoTokenSigner(keys, TransitSigner(vault, settings.transit_key, settings.mount_path)),
+            token_signer=PasetoTokenSigner(keys, signer),
             token_verifier=PasetoTokenVerifier(
                 keys, issuer=issuer, audience=api_audience(issuer), max_lifetime=_MAX_LIFETIME, clock=clock
             ),
@@ -104,7 +109,7 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             pools={"record": record, "redis": redis, "vault": vault},
             jobs={"keep signing keys": keys, "keep the token for Vault": vault.keep_token},
         )
-        yield Issuer(settings.issuer, adapters)
+        yield Issuer(settings.issuer, adapters, metrics)
 
 
 def _credential(settings: ProductionSettings) -> Credential:

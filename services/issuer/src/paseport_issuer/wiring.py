@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from paseport_shared.domain.models.client import built_in_clients
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
@@ -26,6 +27,7 @@ from paseport_shared.domain.revocation_relay import RevocationRelay
 from paseport_shared.http.background import Job
 from paseport_shared.http.health import Check
 from paseport_shared.http.metrics import Pool
+from paseport_shared.http.watch import NoticedFeed
 from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
 from paseport_shared.use_cases.find_subject import FindSubject
 from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
@@ -54,6 +56,9 @@ from paseport_issuer.use_cases.refresh_tokens import RefreshTokens
 from paseport_issuer.use_cases.resolve_subject import ResolveSubject
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
+
+FEEDS: Final = ("hot_store", "record")
+"""The revocation feeds in order of preference, as the log and the metrics call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ class UseCases:
     project_user: ProjectUser
     record_pending: RecordPending
     follow_revocations: FollowRevocations
+    revocations: RevocationList
 
 
 def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
@@ -203,6 +209,9 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         project_user=project,
         record_pending=RecordPending(adapters.pending, record),
         follow_revocations=FollowRevocations(
-            [(adapters.feed, HEARTBEAT_SECONDS), (RecordFeed(record), HEARTBEAT_SECONDS)], revocations, clock
+            [(NoticedFeed(FEEDS[0], adapters.feed), HEARTBEAT_SECONDS), (RecordFeed(record), HEARTBEAT_SECONDS)],
+            revocations,
+            clock,
         ),
+        revocations=revocations,
     )

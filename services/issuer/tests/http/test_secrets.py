@@ -18,7 +18,7 @@ from issuer_world import ISSUER, PASSWORD, issuer_settings
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from paseport_shared.domain.models.user import User, UserQuery
-from paseport_shared.http.logging import configure_logging
+from paseport_shared.http.logging import LOGGED_FROM_LEVEL, configure_logging
 
 USER_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 COOKIES = ("__Host-paseport-session", "__Host-paseport-refresh", "paseport-refresh", "other")
@@ -38,7 +38,8 @@ def log() -> Iterator[io.BytesIO]:
     root.handlers[:], level, client_level, config = before
     root.setLevel(level)
     client.setLevel(client_level)
-    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
+    for name in LOGGED_FROM_LEVEL:
+        logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.configure(**config)
 
 

@@ -6,6 +6,7 @@ only. It knows no status code: one error has several faces, and the services' ta
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -98,11 +99,29 @@ class InvalidAccessToken(AuthError):
     public = "The access token is not valid."
 
 
+class GrantRefusal(enum.Enum):
+    """How a grant was refused: for operators, who count them. Clients are told the same of all."""
+
+    UNKNOWN = "unknown"
+    """No token of ours: junk, or forged."""
+    GONE = "gone"
+    """Its family has ended or expired."""
+    LATE = "late"
+    REUSE = "reuse"
+    """Of these two, see ``refresh_token.Rotation``."""
+    REFUSED = "refused"
+    """Genuine and live, but the client, the user or the session may not use it (any more)."""
+
+
 class InvalidGrant(AuthError):
     """A refresh token that is not acceptable, whatever the cause (RFC 6749 §5.2 ``invalid_grant``)."""
 
     code = "invalid_grant"
     public = "The session has ended. Sign in again."
+
+    def __init__(self, reason: str = "", refusal: GrantRefusal = GrantRefusal.REFUSED) -> None:
+        super().__init__(reason)
+        self.refusal = refusal
 
 
 class InvalidResetToken(AuthError):

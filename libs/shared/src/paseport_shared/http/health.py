@@ -90,7 +90,8 @@ async def _check(name: str, check: Check) -> Part:
     except TimeoutError:
         return Part(name, is_up=False, detail=f"Did not answer within {CHECK_SECONDS:g} s.")
     except Unavailable as error:
-        _log.info("part_unavailable", part=name, reason=error.reason)
+        # Probes come every few seconds; WatchParts says it once.
+        _log.debug("part_unavailable", part=name, reason=error.reason)
         return Part(name, is_up=False, detail="Does not answer.")
     except Exception as error:
         # A readiness that fails itself would hide which part it is.

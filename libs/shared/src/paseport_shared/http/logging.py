@@ -31,18 +31,21 @@ _SECRET_KEYS: Final = frozenset(
     }
 )
 _REDACTED: Final = "…"
+LOGGED_FROM_LEVEL: Final = ("paseport", "paseport_api", "paseport_issuer", "paseport_shared", "uvicorn.error")
+"""Loggers of the standard library whose lines are written from the process' own level on: ours, and the server's."""
 
 
-def configure_logging(level: str = "INFO", stream: BinaryIO | None = None) -> None:
+def configure_logging(level: str = "INFO", stream: BinaryIO | None = None, *, service: str | None = None) -> None:
     """Configure logging for the process; ``level`` is a name of the standard library. Call it once, at start.
 
     Libraries that log through the standard library are written in the same form, from WARNING on (their INFO lines hold
-    addresses with query strings); uvicorn from ``level`` on.
+    addresses with query strings). ``service`` stands in each line, where several processes write to one place.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     output = sys.stdout.buffer if stream is None else stream
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        *([] if service is None else [_naming(service)]),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -68,7 +71,15 @@ def configure_logging(level: str = "INFO", stream: BinaryIO | None = None) -> No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(number, logging.WARNING))
-    logging.getLogger("uvicorn.error").setLevel(number)
+    for name in LOGGED_FROM_LEVEL:
+        logging.getLogger(name).setLevel(number)
+
+
+def _naming(service: str) -> Processor:
+    def name_service(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {"service": service, **event}
+
+    return name_service
 
 
 def redact_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

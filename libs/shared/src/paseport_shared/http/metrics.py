@@ -1,19 +1,117 @@
 """Prometheus metrics of one service, in a registry of its own.
 
-Names are read by ``paseport_shared.adapters.issuer.service_counters`` for the dashboard. No label holds anything that a
-client chose: routes are templates, unknown methods are ``OTHER``.
+Every metric of every service is declared here and described in docs/metrics.md; whoever measures holds one of these
+objects. Some names are read by ``paseport_shared.adapters.issuer.service_counters`` for the dashboard. No label holds
+anything that a client chose: routes are templates, unknown methods are ``OTHER``, outcomes come from fixed lists.
 """
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from paseport_shared.domain.errors import (
+    GrantRefusal,
+    InvalidAccessToken,
+    InvalidCredentials,
+    InvalidGrant,
+    Overloaded,
+    TooManyAttempts,
+    Unavailable,
+)
+from paseport_shared.domain.models.refresh_token import Rotation
+from paseport_shared.domain.models.revocation import RevocationKind
+from paseport_shared.domain.models.signing_key import KeyStatus
+from paseport_shared.domain.revocation_list import RevocationList
+from paseport_shared.use_cases.follow_revocations import FollowRevocations
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_SIGN_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_BUG: Final = "error"
+"""The outcome of whatever ends by an exception that is no refusal: an answer of 500."""
+
+Refusals = Sequence[tuple[type[Exception], str]]
+"""Errors and the outcome that each counts as; the first that fits, so special ones come before general ones."""
+_DOWN: Final[Refusals] = ((Overloaded, "overloaded"), (Unavailable, "unavailable"))
+
+
+class Outcomes:
+    """Counts how something ends. Every outcome is there from the start, at 0: an alert sees the first one, too."""
+
+    def __init__(
+        self, registry: CollectorRegistry, name: str, help_text: str, successes: Sequence[str], refusals: Refusals
+    ) -> None:
+        self._refusals = refusals
+        counter = Counter(name, help_text, ("outcome",), registry=registry)
+        names = (*successes, *(outcome for _, outcome in refusals), _BUG)
+        self._series = {outcome: counter.labels(outcome) for outcome in names}
+
+    def note(self, outcome: str) -> None:
+        """Count one. ``KeyError`` for an outcome that was not named at the start."""
+        self._series[outcome].inc()
+
+    @contextmanager
+    def noting_refusals(self) -> Iterator[None]:
+        """Count the error that ends the block, if one does; success is for the block to note."""
+        try:
+            yield
+        except Exception as error:
+            self.note(self.outcome_of(error))
+            raise
+
+    def outcome_of(self, error: Exception) -> str:
+        """Return what an error counts as."""
+        return next((outcome for kind, outcome in self._refusals if isinstance(error, kind)), _BUG)
+
+
+class RefreshOutcomes(Outcomes):
+    """Counts what became of refresh tokens that were presented."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        exchanged = (Rotation.ROTATE.value, Rotation.REPLAY.value)
+        refused = tuple((InvalidGrant, refusal.value) for refusal in GrantRefusal)
+        super().__init__(
+            registry, "paseport_refresh", "Refresh tokens presented, by outcome.", exchanged, (*refused, *_DOWN)
+        )
+
+    def outcome_of(self, error: Exception) -> str:
+        """See ``Outcomes.outcome_of``; an ``InvalidGrant`` says itself what it is."""
+        return error.refusal.value if isinstance(error, InvalidGrant) else super().outcome_of(error)
+
+
+class Signatures:
+    """Times the signer, and counts its failures apart: how long a failure took says nothing of signing."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._duration = Histogram(
+            "paseport_sign_duration_seconds",
+            "Time from asking for a signature to having it, where there was one.",
+            buckets=_SIGN_SECONDS,
+            registry=registry,
+        )
+        failures = Counter("paseport_sign_failures", "Signatures that were not made.", ("kind",), registry=registry)
+        self._failures = {kind: failures.labels(kind) for kind in (*(kind for _, kind in _DOWN), _BUG)}
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Measure one signature: the block."""
+        begun = time.perf_counter()
+        try:
+            yield
+        except Exception as error:
+            kind = next((kind for failure, kind in _DOWN if isinstance(error, failure)), _BUG)
+            self._failures[kind].inc()
+            raise
+        self._duration.observe(time.perf_counter() - begun)
 
 
 class Pool(Protocol):
@@ -33,6 +131,45 @@ class Pool(Protocol):
     def waiting(self) -> int:
         """Callers that wait for it."""
         ...
+
+
+class _FeedCollector(Collector):
+    """Reads the copy of the revocations once for each scrape."""
+
+    def __init__(self, feeds: Sequence[str], follow: FollowRevocations, revocations: RevocationList) -> None:
+        self._feeds = feeds
+        self._follow = follow
+        self._revocations = revocations
+
+    def describe(self) -> Iterable[Metric]:
+        """Name the metrics without reading anything."""
+        return self._families()
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the figures of now."""
+        age, followed, in_force = self._families()
+        state = self._revocations.state()
+        # Before the first answer nothing was ever heard: as old as can be, so that an alert does not overlook it.
+        age.add_metric((), math.inf if state.age_seconds is None else state.age_seconds)
+        for number, feed in enumerate(self._feeds):
+            followed.add_metric((feed,), number == self._follow.following)
+        for kind in RevocationKind:
+            in_force.add_metric((kind.value,), state.in_force.get(kind, 0))
+        return age, followed, in_force
+
+    def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+        return (
+            GaugeMetricFamily(
+                "paseport_revocation_feed_age_seconds",
+                "Time since a revocation feed last answered; +Inf before it did.",
+            ),
+            GaugeMetricFamily(
+                "paseport_revocation_feed_followed", "1 for the feed that answered last, else 0.", labels=("feed",)
+            ),
+            GaugeMetricFamily(
+                "paseport_revocations_in_force", "Revocations in this process' own copy.", labels=("kind",)
+            ),
+        )
 
 
 class ServiceMetrics:
@@ -67,6 +204,19 @@ class ServiceMetrics:
                 "waiting": "Callers that wait for a bounded pool.",
             }.items()
         }
+        self._parts = Gauge(
+            "paseport_part_up",
+            "Whether a part that the service needs answered when it was last looked at.",
+            ("part",),
+            registry=self.registry,
+        )
+        self.verifications = Outcomes(
+            self.registry,
+            "paseport_verification",
+            "Access tokens presented, by outcome.",
+            ("accepted",),
+            ((InvalidAccessToken, "refused"), (Unavailable, "unavailable")),
+        )
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer. ``method`` and ``route`` come from a fixed set; the status counts by class (``4xx``)."""
@@ -85,9 +235,91 @@ class ServiceMetrics:
         self._pools["capacity"].labels(name).set_function(lambda: pool.capacity)
         self._pools["waiting"].labels(name).set_function(lambda: pool.waiting)
 
+    def watch_feed(self, feeds: Sequence[str], follow: FollowRevocations, revocations: RevocationList) -> None:
+        """Publish how current the own copy of the revocations is; ``feeds`` names them in their order."""
+        self.registry.register(_FeedCollector(feeds, follow, revocations))
+
+    def part(self, name: str, *, is_up: bool) -> None:
+        """Publish whether a part answered."""
+        self._parts.labels(name).set(is_up)
+
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class IssuerMetrics(ServiceMetrics):
+    """What the issuer measures besides."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__("issuer", version)
+        self.refreshes = RefreshOutcomes(self.registry)
+        self.logins = Outcomes(
+            self.registry,
+            "paseport_login",
+            "Sign-ins with a password, by outcome.",
+            ("accepted",),
+            ((InvalidCredentials, "refused"), (TooManyAttempts, "limited"), *_DOWN),
+        )
+        self.signatures = Signatures(self.registry)
+        self.attempts_limited = Counter(
+            "paseport_attempts_limited",
+            "Attempts refused by a limit, by what the limit counts.",
+            ("limit",),
+            registry=self.registry,
+        )
+        for limit in ("address", "account"):
+            self.attempts_limited.labels(limit)
+        self.pending_entries = Gauge(
+            "paseport_pending_record_entries",
+            "Acts in force that the record does not have yet; NaN while nobody can say.",
+            registry=self.registry,
+        )
+        self.changes_overdue = Gauge(
+            "paseport_changes_overdue",
+            "Recorded changes of users that are not in force everywhere yet, 100 at most; NaN while nobody can say.",
+            registry=self.registry,
+        )
+        self.oldest_change_seconds = Gauge(
+            "paseport_oldest_change_seconds",
+            "Age of the oldest of them, 0 where there is none; NaN while nobody can say.",
+            registry=self.registry,
+        )
+        self._keys = Gauge(
+            "paseport_signing_keys", "Published key versions by state.", ("status",), registry=self.registry
+        )
+        self._breakers = Gauge(
+            "paseport_breaker_open",
+            "1 while a part is not asked because it failed lately.",
+            ("part",),
+            registry=self.registry,
+        )
+
+    def keys(self, counts: Mapping[KeyStatus, int]) -> None:
+        """Publish how many key versions are in which state; a retired one is not published and not counted."""
+        for status in KeyStatus:
+            if status is not KeyStatus.RETIRED:
+                self._keys.labels(status.value).set(counts.get(status, 0))
+
+    def watch_breaker(self, part: str, is_open: Callable[[], bool]) -> None:
+        """Publish whether a circuit breaker is open, read whenever metrics are."""
+        self._breakers.labels(part).set_function(is_open)
+
+
+class ApiMetrics(ServiceMetrics):
+    """What the api measures besides."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__("api", version)
+
+    def watch_clock(self, skew_seconds: Callable[[], float]) -> None:
+        """Publish how far the own clock is ahead of the one it is compared with, read whenever metrics are."""
+        skew = Gauge(
+            "paseport_clock_skew_seconds",
+            "How far this machine's clock is ahead of Redis' clock (negative: behind it).",
+            registry=self.registry,
+        )
+        skew.set_function(skew_seconds)
 
 
 def metrics_handler(metrics: ServiceMetrics, path: str = "/metrics") -> HTTPRouteHandler:

@@ -47,7 +47,7 @@ OpenApps = Callable[[], AbstractAsyncContextManager[ServiceApps]]
 
 def run_service(name: str, listening: Listening, open_apps: OpenApps) -> int:
     """Serve until SIGTERM or SIGINT, then let requests under way end. Returns the exit code."""
-    configure_logging(listening.log_level)
+    configure_logging(listening.log_level, service=name)
     try:
         # Both ports are taken before anything is opened: a start that cannot succeed leaves nothing behind.
         with _listen(listening, listening.port) as public, _listen(listening, listening.internal_port) as internal:

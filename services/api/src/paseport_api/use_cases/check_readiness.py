@@ -29,6 +29,11 @@ class CheckReadiness:
         self._reference = reference
         self._skew = timedelta(0)
 
+    @property
+    def skew(self) -> timedelta:
+        """How far the own clock was ahead of the reference when it was last compared; zero before that."""
+        return self._skew
+
     async def __call__(self) -> tuple[Part, ...]:
         """Return each part and whether it is up; never raises ``Unavailable``."""
         parts = (self._feed(), await self._directory())

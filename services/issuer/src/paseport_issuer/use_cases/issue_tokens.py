@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from paseport_shared.domain.models.client import Client
-from paseport_shared.domain.models.refresh_token import RefreshFamily, RefreshPolicy, RefreshTokenKey
+from paseport_shared.domain.models.refresh_token import RefreshFamily, RefreshPolicy, RefreshTokenKey, Rotation
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import Session, SessionPolicy, new_session_cookie
 from paseport_shared.domain.models.user import User
@@ -22,11 +22,16 @@ from paseport_issuer.use_cases.sign_access_token import AccessToken, SignAccessT
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokens:
-    """What a sign-in or a refresh hands out. ``session_cookie`` is None where the session stays as it is."""
+    """What a sign-in or a refresh hands out.
+
+    ``session_cookie`` is None where the session stays as it is. ``rotation`` tells how a refresh token was exchanged
+    for these.
+    """
 
     access_token: AccessToken
     refresh_token: Secret[str]
     session_cookie: Secret[str] | None = None
+    rotation: Rotation | None = None
 
 
 class IssueTokens:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from paseport_shared.domain.errors import InvalidGrant
+from paseport_shared.domain.errors import GrantRefusal, InvalidGrant
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.refresh_token import (
     PresentedToken,
@@ -68,7 +68,7 @@ class RefreshTokens:
         """
         presented = parse_refresh_token(command.token)
         if presented is None:
-            raise InvalidGrant("not a refresh token")
+            raise InvalidGrant("not a refresh token", GrantRefusal.UNKNOWN)
         family = await self._genuine_family(presented, command)
         await self._check_subject(family)
         await self._check_session(family)
@@ -77,19 +77,20 @@ class RefreshTokens:
         access_token = await self._sign(command.client, grant_of(family))
         advance = await self._families.advance(family.id, presented.generation, self._clock.now())
         if advance.rotation in (Rotation.ROTATE, Rotation.REPLAY):
-            return IssuedTokens(access_token, self._refresh_key.token(family, advance.generation))
+            successor = self._refresh_key.token(family, advance.generation)
+            return IssuedTokens(access_token, successor, rotation=advance.rotation)
         # Another presentation came in between; what it left decides.
         if advance.rotation is Rotation.REUSE:
             await self._kill(family, command)
-        raise InvalidGrant(f"{advance.rotation.value} of family {family.id}")
+        raise _refused(advance.rotation, family)
 
     async def _genuine_family(self, presented: PresentedToken, command: RefreshCommand) -> RefreshFamily:
         client = command.client
         family = await self._families.find_family(presented.family_id, self._clock.now())
         if family is None:
-            raise InvalidGrant("unknown or expired family")
+            raise InvalidGrant("unknown or expired family", GrantRefusal.GONE)
         if not self._refresh_key.fits(presented, family):
-            raise InvalidGrant("forged refresh token")
+            raise InvalidGrant("forged refresh token", GrantRefusal.UNKNOWN)
         if family.client_id != client.client_id:
             # The family lives: a stranger must not be able to end somebody's session (TE-10).
             await self._revoke.presented_by_stranger(
@@ -113,8 +114,12 @@ class RefreshTokens:
         if rotation is Rotation.REUSE:
             await self._kill(family, command)
         if rotation in (Rotation.REUSE, Rotation.LATE):
-            raise InvalidGrant(f"{rotation.value} of family {family.id}")
+            raise _refused(rotation, family)
 
     async def _kill(self, family: RefreshFamily, command: RefreshCommand) -> None:
         actor = command.caller.acting_as(str(family.user_id), command.client.client_id)
         await self._revoke.reused_family(family, actor)
+
+
+def _refused(rotation: Rotation, family: RefreshFamily) -> InvalidGrant:
+    return InvalidGrant(f"{rotation.value} of family {family.id}", GrantRefusal(rotation.value))

@@ -47,3 +47,8 @@ class MemoryPendingRecord:
         self._outage.check()
         for handle in handles:
             self._entries.pop(handle, None)
+
+    async def length(self) -> int:
+        """Return how many entries are unacknowledged."""
+        self._outage.check()
+        return len(self._entries)

@@ -56,3 +56,8 @@ class RedisPendingRecord:
         """Remove entries that are on record now."""
         if handles:
             await self._access.send(("XDEL", self._stream, *handles))
+
+    async def length(self) -> int:
+        """Return how many entries are unacknowledged."""
+        (length,) = await self._access.send(("XLEN", self._stream))
+        return int(length)

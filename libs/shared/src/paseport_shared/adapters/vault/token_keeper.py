@@ -219,6 +219,7 @@ class TokenKeeper:
         begun = self._clock.monotonic()
         answer = await self._transport.send(renew, _LoginAnswer, token=token.secret, seconds=self._seconds)
         self._schedule(token, begun, answer.auth.lease_duration)
+        _log.info("renewed the Vault token, it lives %d s", answer.auth.lease_duration)
         # Towards the end of what a token may live in all, each renewal grants less. Half is where a new one is better
         # than asking ever more often; a static one is asked for whatever is left.
         if answer.auth.lease_duration * 2 < (token.granted_seconds or 0) and isinstance(self._credential, AppRole):

@@ -27,3 +27,7 @@ class PendingRecord(Protocol):
     async def acknowledge(self, handles: tuple[str, ...]) -> None:
         """Remove entries that are on record now."""
         ...
+
+    async def length(self) -> int:
+        """Return how many entries are unacknowledged."""
+        ...

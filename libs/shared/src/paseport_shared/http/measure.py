@@ -1,0 +1,24 @@
+"""Measuring around use cases of both services, which know nothing of it."""
+
+from __future__ import annotations
+
+from paseport_shared.domain.models.principal import Principal
+from paseport_shared.http.metrics import ServiceMetrics
+from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
+
+
+class MeasuredBearer(AuthenticateBearer):
+    """Counts presented access tokens by outcome; whoever presents none is not counted."""
+
+    def __init__(self, authenticate: AuthenticateBearer, metrics: ServiceMetrics) -> None:
+        self._authenticate = authenticate
+        self._outcomes = metrics.verifications
+
+    async def __call__(self, token: str | None) -> Principal:
+        """See ``AuthenticateBearer``."""
+        if token is None:
+            return await self._authenticate(None)
+        with self._outcomes.noting_refusals():
+            principal = await self._authenticate(token)
+        self._outcomes.note("accepted")
+        return principal
