@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from paseport_shared.adapters.sql import migrations
+from paseport_shared.adapters.sql.revision import BASE
 
 _CHANGES = ("CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE")
 
@@ -33,7 +34,7 @@ def migrate(url: str, revision: str, survived: int | None, statements: int) -> N
             os.write(statements, b".")
 
     sa.event.listen(sa.Engine, "before_cursor_execute", count)
-    if revision == migrations.BASE:
+    if revision == BASE:
         asyncio.run(migrations.downgrade(url, revision))
     else:
         asyncio.run(migrations.upgrade(url, revision))

@@ -26,6 +26,7 @@ from contracts.record_samples import (
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord, SqlRecordTransaction
+from paseport_shared.adapters.sql.revision import check_revision
 from paseport_shared.domain.errors import LastAdmin, Overloaded, Unavailable
 from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.user import UserQuery
@@ -373,7 +374,7 @@ async def test_the_services_need_no_right_to_change_the_schema(mariadb: MariaDb,
         await transaction.audit.append(an_event(1))
         return await transaction.users.count_active_admins()
 
-    await migrations.check_revision(engine)
+    await check_revision(engine)
     admins = await record.transact(work)
     await engine.dispose()
     mariadb.execute("DROP USER 'service'@'%'")

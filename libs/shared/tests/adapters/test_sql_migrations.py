@@ -19,9 +19,17 @@ from alembic.runtime.migration import MigrationContext
 from contracts.due_projections import due
 from contracts.record_samples import NOW, a_user, add_users, an_admin, an_event, an_id, get_user
 from contracts.signing_key_repository import a_signing_key
-from paseport_shared.adapters.sql import migrations
+from paseport_shared.adapters.sql import migrations, revision
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
+from paseport_shared.adapters.sql.revision import (
+    BASE,
+    REVISIONS,
+    WrongRevision,
+    WrongServer,
+    check_revision,
+    check_server,
+)
 from paseport_shared.adapters.sql.tables import metadata
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.password_reset import PasswordReset
@@ -58,8 +66,9 @@ async def test_a_new_database_is_brought_to_the_revision_that_the_code_needs(url
 
     await migrations.upgrade(url)
 
-    assert await migrations.current(url) == migrations.head() == STEPS[-1]
-    await migrations.check_revision(engine)
+    assert tuple(STEPS) == REVISIONS
+    assert await migrations.current(url) == REVISIONS[-1]
+    await check_revision(engine)
 
 
 async def test_the_migrations_lead_to_the_tables_that_the_code_uses(url: str, engine: AsyncEngine) -> None:
@@ -71,13 +80,13 @@ async def test_the_migrations_lead_to_the_tables_that_the_code_uses(url: str, en
     assert differences == []
 
 
-@pytest.mark.parametrize("revision", [migrations.BASE, *STEPS[:-1]])
+@pytest.mark.parametrize("revision", [BASE, *STEPS[:-1]])
 async def test_back_to_any_step_and_up_again_loses_what_the_steps_behind_it_declare_and_nothing_else(
     url: str, engine: AsyncEngine, revision: str
 ) -> None:
     """DT-01, on a filled copy."""
-    await migrations.upgrade(url, "head" if revision == migrations.BASE else revision)
-    tables_of_then = set() if revision == migrations.BASE else set(await schema(engine))
+    await migrations.upgrade(url, "head" if revision == BASE else revision)
+    tables_of_then = set() if revision == BASE else set(await schema(engine))
     await migrations.upgrade(url)
     before = await schema(engine)
     await fill(SqlRecord(engine))
@@ -89,7 +98,7 @@ async def test_back_to_any_step_and_up_again_loses_what_the_steps_behind_it_decl
     await migrations.upgrade(url)
 
     assert await schema(engine) == before
-    assert await migrations.current(url) == migrations.head()
+    assert await migrations.current(url) == REVISIONS[-1]
     assert set(back) == tables_of_then | {"alembic_version"}
     assert await rows_of_all_tables(engine) == {
         table: content if table in tables_of_then else [] for table, content in rows.items()
@@ -204,7 +213,7 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
         mariadb.drop_database(name)
 
 
-@pytest.mark.parametrize("revision", [migrations.BASE, "head"])
+@pytest.mark.parametrize("revision", [BASE, "head"])
 async def test_a_migration_that_was_killed_at_any_statement_completes_when_it_is_run_again(
     new_url: Callable[[str], str], migrator: Migrator, revision: str
 ) -> None:
@@ -212,7 +221,7 @@ async def test_a_migration_that_was_killed_at_any_statement_completes_when_it_is
 
     async def prepared(name: str) -> str:
         url = new_url(name)
-        if revision == migrations.BASE:
+        if revision == BASE:
             await migrations.upgrade(url)
         return url
 
@@ -238,7 +247,7 @@ async def test_replicas_that_start_together_migrate_once(url: str, engine: Async
 
     assert statuses == again == [0, 0, 0]
     assert (changes_of_three > len(STEPS), changes_of_nobody) == (True, 0)
-    await migrations.check_revision(engine)
+    await check_revision(engine)
 
 
 async def test_who_waits_too_long_for_another_migration_is_told_so(
@@ -268,10 +277,8 @@ async def test_an_operator_who_forgot_to_migrate_is_told_what_to_run(
     if revision is not None:
         await migrations.upgrade(url, revision)
 
-    with pytest.raises(
-        migrations.WrongRevision, match=rf"at revision {revision or 'base'}.*needs \d+.*`paseport migrate`"
-    ):
-        await migrations.check_revision(engine)
+    with pytest.raises(WrongRevision, match=rf"at revision {revision or 'base'}.*needs \d+.*`paseport migrate`"):
+        await check_revision(engine)
 
 
 async def test_an_operator_who_went_back_a_version_is_told_so(url: str, engine: AsyncEngine) -> None:
@@ -279,8 +286,8 @@ async def test_an_operator_who_went_back_a_version_is_told_so(url: str, engine: 
     async with engine.begin() as connection:
         await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
 
-    with pytest.raises(migrations.WrongRevision, match=r"at revision 9999, which is newer.*Install"):
-        await migrations.check_revision(engine)
+    with pytest.raises(WrongRevision, match=r"at revision 9999, which is newer.*Install"):
+        await check_revision(engine)
 
 
 @pytest.mark.parametrize(
@@ -292,8 +299,8 @@ def test_an_operator_with_a_server_that_is_too_old_is_told_so(version: tuple[int
     dialect = MariaDBDialect()
     dialect.server_version_info = version
 
-    with pytest.raises(migrations.WrongServer, match=rf"MariaDB 10\.11\.5 or newer, and this is {re.escape(found)}\."):
-        migrations.check_server(dialect)
+    with pytest.raises(WrongServer, match=rf"MariaDB 10\.11\.5 or newer, and this is {re.escape(found)}\."):
+        check_server(dialect)
 
 
 @pytest.mark.parametrize("version", [(10, 11, 5), (10, 11, 19), (11, 4, 2), (12, 0, 1)])
@@ -301,7 +308,7 @@ def test_newer_servers_serve(version: tuple[int, ...]) -> None:
     dialect = MariaDBDialect()
     dialect.server_version_info = version
 
-    migrations.check_server(dialect)
+    check_server(dialect)
 
 
 @pytest.mark.usefixtures("connections_end")
@@ -319,7 +326,7 @@ async def test_a_server_that_stands_still_is_unavailable(
     mariadb: MariaDb, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FT-09: nobody waits for it for ever."""
-    monkeypatch.setattr(migrations, "_ANSWER_WITHIN", timedelta(seconds=0.3))
+    monkeypatch.setattr(revision, "_ANSWER_WITHIN", timedelta(seconds=0.3))
     mariadb.pause()
     await assert_unavailable(database_url)
     mariadb.resume()
@@ -331,7 +338,7 @@ async def test_a_folder_name_with_a_percent_sign_is_a_folder_name(tmp_path: Path
 
     await migrations.upgrade(url)
 
-    assert await migrations.current(url) == migrations.head()
+    assert await migrations.current(url) == REVISIONS[-1]
 
 
 async def assert_unavailable(url: str) -> None:
@@ -341,7 +348,7 @@ async def assert_unavailable(url: str) -> None:
     with pytest.raises(Unavailable):
         await migrations.current(url)
     with pytest.raises(Unavailable):
-        await migrations.check_revision(engine)
+        await check_revision(engine)
     await engine.dispose()
 
 

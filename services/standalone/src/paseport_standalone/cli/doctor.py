@@ -156,14 +156,14 @@ def _database(folder: DataFolder) -> Check:
     if not folder.database.exists():
         return Check("database", "ok", "Made at the first start.")
     # SQLAlchemy and Alembic take their time to load, and few commands need them.
-    from paseport_shared.adapters.sql import migrations
+    from paseport_shared.adapters.sql import revision
     from paseport_shared.adapters.sql.engine import create_engine_for
     from paseport_shared.domain.errors import Unavailable
 
     async def check() -> None:
         engine = create_engine_for(folder.database_url)
         try:
-            await migrations.check_revision(engine)
+            await revision.check_revision(engine)
         finally:
             await engine.dispose()
 
@@ -171,9 +171,9 @@ def _database(folder: DataFolder) -> Check:
         asyncio.run(check())
     except Unavailable as error:
         return Check("database", "fail", f"{folder.database}: {error.reason}.", "Restore it from a backup.")
-    except migrations.WrongRevision as error:
+    except revision.WrongRevision as error:
         return Check("database", "fail", str(error))
-    return Check("database", "ok", f"{folder.database}, at revision {migrations.head()}.")
+    return Check("database", "ok", f"{folder.database}, at revision {revision.REVISIONS[-1]}.")
 
 
 def _port(port: int, variable: str, folder: DataFolder) -> Check:

@@ -56,7 +56,7 @@ async def _migrate_folder(folder: DataFolder) -> tuple[str | None, str | None]:
 
 
 async def _migrate_url(url: Secret[str]) -> tuple[str | None, str | None]:
-    from paseport_shared.adapters.sql import migrations
+    from paseport_shared.adapters.sql import migrations, revision
     from paseport_shared.domain.errors import Unavailable
 
     try:
@@ -65,5 +65,5 @@ async def _migrate_url(url: Secret[str]) -> tuple[str | None, str | None]:
         return before, await migrations.current(url.reveal())
     except Unavailable as error:
         raise CommandFailed("database_unavailable", error.reason) from error
-    except (ValueError, migrations.WrongRevision) as error:
+    except (ValueError, revision.WrongRevision) as error:
         raise CommandFailed("database_unusable", str(error)) from error
