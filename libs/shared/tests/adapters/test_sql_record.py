@@ -2,13 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from contracts.audit_log import AuditLogContract
 from contracts.due_projections import DueProjectionsContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
@@ -20,16 +22,32 @@ from contracts.user_repository import UserRepositoryContract
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
+from paseport_shared.adapters.sql.tables import metadata
 from paseport_testkit.harness.mariadb import MariaDb
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 @dataclass(frozen=True)
 class Database:
-    """An empty database, and how it is taken away."""
+    """A database with our tables, perhaps with rows, and how it is taken away."""
 
     url: str
     cut: Cut
+
+
+@pytest.fixture(scope="module")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("migrated") / "paseport.db"
+    asyncio.run(migrations.upgrade(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="module")
+def migrated_url(mariadb: MariaDb) -> Iterator[str]:
+    url = mariadb.create_database("record_contracts")
+    asyncio.run(migrations.upgrade(url))
+    yield url
+    mariadb.drop_database("record_contracts")
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -37,8 +55,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "sqlite":
         folder = tmp_path / "data"
         folder.mkdir()
-        return Database(f"sqlite:///{folder}/paseport.db", lambda: moved(folder))
-    return Database(request.getfixturevalue("database_url"), lambda: killed(request.getfixturevalue("mariadb")))
+        file = shutil.copy(request.getfixturevalue("migrated_file"), folder)
+        return Database(f"sqlite:///{file}", lambda: moved(folder))
+    return Database(request.getfixturevalue("migrated_url"), lambda: killed(request.getfixturevalue("mariadb")))
 
 
 @asynccontextmanager
@@ -64,8 +83,10 @@ async def killed(server: MariaDb) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
-    await migrations.upgrade(database.url)
     engine = create_engine_for(database.url)
+    async with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            await connection.execute(sa.delete(table))
     yield engine
     await engine.dispose()
 
