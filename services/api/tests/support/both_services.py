@@ -28,6 +28,7 @@ from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.paseto.published_keys import PublishedKeys
 from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
+from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import api_audience
 
 
@@ -40,7 +41,10 @@ class InternalPort:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.outage.check()
+        try:
+            self.outage.check()
+        except Unavailable as cut:
+            raise ConnectionRefusedError from cut
         await self._app(scope, receive, send)
         self.answered.put_nowait(scope["path"])
 

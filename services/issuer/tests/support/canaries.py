@@ -1,0 +1,143 @@
+"""Secrets in every place of a request, and a look at all that was written down afterwards (LG-21, P11)."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import structlog
+from issuer_http import BROWSER, HttpWorld, sign_in
+from issuer_world import ISSUER, PASSWORD
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from paseport_shared.http.logging import LOGGED_FROM_LEVEL, configure_logging
+
+USER_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+COOKIES = ("__Host-paseport-session", "__Host-paseport-refresh", "paseport-refresh", "other")
+
+
+@contextmanager
+def everything_logged() -> Iterator[io.BytesIO]:
+    """Everything that is logged, as our own configuration writes it, with the libraries at DEBUG too."""
+    root, client = logging.getLogger(), logging.getLogger("httpx")
+    before = (root.handlers[:], root.level, client.level, structlog.get_config())
+    stream = io.BytesIO()
+    configure_logging("DEBUG", stream)
+    structlog.configure(cache_logger_on_first_use=False)
+    root.setLevel(logging.DEBUG)
+    client.setLevel(logging.WARNING)  # the tests' own client logs the addresses that it asks for
+    try:
+        yield stream
+    finally:
+        root.handlers[:], level, client_level, config = before
+        root.setLevel(level)
+        client.setLevel(client_level)
+        for name in LOGGED_FROM_LEVEL:
+            logging.getLogger(name).setLevel(logging.NOTSET)
+        structlog.configure(**config)
+
+
+async def secrets_of(http: HttpWorld) -> dict[str, str]:
+    """One genuine secret of every kind that the issuer makes, takes or holds."""
+    await http.world.add_user("root", roles=("Admin",))
+    alice = await http.world.add_user("alice")
+    async with http.browser() as browser:
+        access_token = (await sign_in(browser, "root")).json()["access_token"]
+        session, refresh = (browser.cookies[name] for name in COOKIES[:2])
+    async with http.bearer(access_token) as admin:
+        link = (await admin.post(f"/users/v1/{alice.id}/password-reset")).json()["url"]
+    settings = http.world.settings
+    assert settings.cli_secret is not None
+    return {
+        "password": PASSWORD.reveal(),
+        "access token": access_token,
+        "session cookie": session,
+        "refresh token": refresh,
+        "reset token": link.partition("#token=")[2],
+        "service secret": settings.service_secret.reveal(),
+        "command line secret": settings.cli_secret.reveal(),
+        "refresh key": settings.refresh_key.reveal().decode(),
+        "password pepper": "p" * 32,
+    }
+
+
+def known_by(bearer: str) -> dict[str, str]:
+    """What somebody sends who is known by a token or a secret."""
+    return {**BROWSER, "Authorization": f"Bearer {bearer}"}
+
+
+def routes(app: Litestar) -> Iterator[tuple[str, str]]:
+    """Every method and path of an app, the documents included."""
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            if isinstance(handler, HTTPRouteHandler):
+                for method in sorted(handler.http_methods):
+                    yield method, route.path.replace("{user_id:uuid}", USER_ID)
+
+
+def placements(path: str, canary: str) -> Iterator[dict[str, Any]]:
+    """Requests that carry the canary, each in another place."""
+    # Whoever types into the wrong field types a password; whoever calls a program wrongly sends a token.
+    fields = ("username", "password", "token", "subject", canary)
+    yield {"params": {"token": canary, "search": canary, "cursor": canary, canary: "1"}}
+    yield {"headers": {"Authorization": f"Bearer {canary}"}}
+    yield {"headers": {"Authorization": f"Basic {canary}", "X-Api-Key": canary, "X-CSRF": canary}}
+    yield {"headers": {"Cookie": "; ".join(f"{name}={canary}" for name in COOKIES)}}
+    yield {"headers": {"If-Match": canary, "X-Request-Id": canary, "Referer": f"{ISSUER}/?{canary}"}}
+    yield {"headers": {"X-Forwarded-For": canary, "Forwarded": canary, "Accept": canary, "Content-Type": canary}}
+    yield {"headers": {"Origin": f"https://{canary.replace(' ', '-')}.example"}}
+    yield {"content": canary}
+    yield {"content": json.dumps(canary)}
+    yield {"content": '{"password":"' + canary}
+    if not path.startswith("/users"):
+        yield {"json": dict.fromkeys(fields[:2], canary)}
+        yield {"json": dict.fromkeys(fields[1:3], canary)}
+    yield {"json": dict.fromkeys(fields, canary)}
+    yield {"data": dict.fromkeys(fields, canary)}
+
+
+async def drive(
+    app: Litestar,
+    base_url: str,
+    headers: Mapping[str, str],
+    secrets: Mapping[str, str],
+    known_on: Callable[[str], bool],
+) -> None:
+    """Send every placement of every secret to every route, as somebody known, and read every answer."""
+    transport = httpx.ASGITransport(app, client=("192.0.2.7", 50000))
+    async with httpx.AsyncClient(transport=transport, base_url=base_url, headers=dict(headers)) as client:
+        for method, path in [*routes(app), ("GET", "/nothing")]:
+            statuses = set()
+            for name, canary in secrets.items():
+                for request in placements(path, canary):
+                    answer = await client.request(method, path, **request)
+                    client.cookies.clear()
+                    statuses.add(answer.status_code)
+                    assert answer.status_code < 500 or answer.status_code == 503, (method, path, name)
+                    if not is_issued(path, answer, canary):
+                        assert canary not in answer.text, (method, path, name)
+                    assert canary not in str(answer.headers.multi_items()), (method, path, name)
+            if known_on(path):
+                assert statuses - {401, 403, 429}, (method, path, "nothing came past the guards")
+        for canary in secrets.values():
+            for path in (f"/users/v1/{canary}", f"/{canary}", f"/auth/v1/{canary}", f"/users/v1/{USER_ID}/{canary}"):
+                assert canary not in (await client.get(path)).text
+
+
+def is_issued(path: str, answer: httpx.Response, canary: str) -> bool:
+    """Say whether an answer is meant to hold a token: one that was just made may not be told from a canary."""
+    return answer.is_success and path.endswith("token") and canary.startswith("v4.public.")
+
+
+def assert_none_in(text: str, secrets: Mapping[str, str]) -> None:
+    """Fail where a text holds a secret, or the part of one that makes it one."""
+    for name, secret in secrets.items():
+        assert secret not in text, name
+        # Nor the part of a cookie or a token that makes it one: ids may be written down.
+        for part in secret.replace(".", "_").split("_"):
+            assert len(part) < 40 or part not in text, name
