@@ -361,6 +361,23 @@ def test_redis_down_a_new_user_is_recorded_and_signs_in_afterwards(stack: Stack,
     holds_within(RECOVERY_SECONDS, lambda: unless_let_in(newcomer.ask_api()))
 
 
+def test_redis_down_a_password_reset_answers_503_and_the_link_works_afterwards(stack: Stack, people: People) -> None:
+    """Making a link needs the record alone; using one counts as a try, and ends what Redis has."""
+    person = people.newcomer()
+
+    kill_redis(stack)
+
+    made = people.admin.make_reset_link(person.user_id)
+    assert made.status_code == 201
+    link, password = made.json()["url"], stranger().password
+    assert unless_unavailable(person.redeem_reset(link, password)) is None
+
+    stack.redis.restore()
+
+    holds_within(RECOVERY_SECONDS, lambda: unless_status(204, person.redeem_reset(link, password)))
+    holds_within(REVOKED_SECONDS, lambda: unless_refused(person.ask_api()))
+
+
 def test_redis_down_a_recorded_change_is_not_made_twice_when_it_is_repeated(stack: Stack, people: People) -> None:
     """Somebody who does repeat the request, as the answer allows, completes it."""
     person = people.newcomer()

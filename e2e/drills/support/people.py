@@ -67,7 +67,7 @@ class Person:
         self.user_id = user_id
         self.access_token = ""
         self.cookies: dict[str, str] = {}
-        self._way = way
+        self.way = way
 
     @property
     def refresh_token(self) -> str:
@@ -100,11 +100,11 @@ class Person:
 
         Whoever is known gets 200 or 403, and neither before the token, the revocations and the roles were looked at.
         """
-        return self._way.api.get("/api/admin/revocations", headers=self._bearer())
+        return self.way.api.get("/api/admin/revocations", headers=self._bearer())
 
     def open_dashboard(self) -> httpx.Response:
         """Ask the api for the own page, which shows the sessions."""
-        return self._way.api.get("/api/dashboard", headers=self._bearer())
+        return self.way.api.get("/api/dashboard", headers=self._bearer())
 
     def redeem_reset(self, link: str, password: str) -> httpx.Response:
         """Set a new password through a one-time link."""
@@ -115,11 +115,11 @@ class Person:
 
     def _post(self, path: str, *, cookies: dict[str, str] | None = None, **options: Any) -> httpx.Response:
         sent = self.cookies if cookies is None else cookies
-        headers = {"X-CSRF": "1", "Origin": self._way.origin}
+        headers = {"X-CSRF": "1", "Origin": self.way.origin}
         if sent:
             # Written by hand: a cookie that is Secure would not be sent to a port that speaks http.
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in sent.items())
-        return self._way.issuer.post(path, headers=headers, **options)
+        return self.way.issuer.post(path, headers=headers, **options)
 
     def _take_over(self, answer: httpx.Response) -> httpx.Response:
         for name, value in set_cookies(answer).items():
@@ -186,7 +186,7 @@ class Administrator(Person):
         self, method: str, path: str, *, headers: dict[str, str] | None = None, **options: Any
     ) -> httpx.Response:
         headers = {**self._bearer(), **(headers or {})}
-        return self._way.issuer.request(method, f"/users/v1/{path}".rstrip("/"), headers=headers, **options)
+        return self.way.issuer.request(method, f"/users/v1/{path}".rstrip("/"), headers=headers, **options)
 
 
 class People:
