@@ -50,14 +50,7 @@ class Line:
     def __init__(self, primary: Primary, settings: RedisSettings, *, confirmed: bool) -> None:
         self._primary = primary
         self._settings = settings
-        # The barrier comes last: whatever was written before it, by whom and when ever, is on a replica that has it.
-        # A script that wrote nothing, like the second removal of one thing, can so vouch for what was there before.
-        closing: Sequence[Command] = (
-            ("SET", settings.barrier_key, 1, "PX", 60_000),
-            ("WAIT", settings.wait_replicas, settings.wait_milliseconds),
-        )
-        self._closing = pack(closing) if confirmed else b""
-        self._closing_count = len(closing) if confirmed else 0
+        self._confirms = confirmed
         self._jobs: deque[_Job] = deque()
         # All jobs by their deadline, which is the order in which they came: one alarm serves them all. A timer for each
         # would cost as much as the rest of a call.
@@ -120,8 +113,10 @@ class Line:
         return batch
 
     async def _serve(self, batch: Sequence[_Job], wire: Wire) -> None:
-        packed = b"".join([job.packed for job in batch]) + self._closing
-        count = sum(job.count for job in batch) + self._closing_count
+        needed = self._primary.followers.needed
+        closing = self._closing(needed) if self._confirms else ()
+        packed = b"".join([job.packed for job in batch]) + pack(closing)
+        count = sum(job.count for job in batch) + len(closing)
         try:
             replies = await wire.exchange(packed, count, self._settings.deadline_seconds)
         except Unavailable as problem:
@@ -135,7 +130,7 @@ class Line:
         if any(isinstance(reply, ResponseError) and is_elsewhere(reply) for reply in replies):
             self._primary.forget(wire.generation)
             await self._drop()
-        lacking = self._lacking(replies)
+        lacking = self._lacking(replies[-len(closing) :], needed) if closing else None
         if lacking is not None:
             self._primary.suspect()
         begin = 0
@@ -144,16 +139,23 @@ class Line:
                 job.outcome.set_result(Outcome(replies[begin : begin + job.count], lacking))
             begin += job.count
 
-    def _lacking(self, replies: Sequence[Reply]) -> str | None:
-        """Return why no replica vouches for the batch, or None where one does or none is asked."""
-        if not self._closing:
-            return None
-        for reply in replies[-self._closing_count :]:
+    def _closing(self, needed: int) -> Sequence[Command]:
+        # The barrier comes last: whatever was written before it, by whom and when ever, is on a replica that has it.
+        # A script that wrote nothing, like the second removal of one thing, can so vouch for what was there before.
+        return (
+            ("SET", self._settings.barrier_key, 1, "PX", 60_000),
+            ("WAIT", needed, self._settings.wait_milliseconds),
+            # WAIT tells how many, not who.
+            ("ROLE",),
+        )
+
+    def _lacking(self, closing: Sequence[Reply], needed: int) -> str | None:
+        """Return why the replicas do not vouch for the batch, or None where they do."""
+        for reply in closing:
             if isinstance(reply, ResponseError):
                 return f"Redis answered {code_of(reply)} where a replica should have confirmed"
-        confirmed, wanted = replies[-1], self._settings.wait_replicas
-        # Too few is a number, not an error.
-        return None if confirmed >= wanted else f"{confirmed} of {wanted} replicas confirmed the write"
+        _, confirmed, role = closing
+        return self._primary.followers.lacking(confirmed, needed, role)
 
     def _end_late_jobs(self) -> None:
         loop = asyncio.get_running_loop()

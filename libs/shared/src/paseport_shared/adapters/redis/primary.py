@@ -9,6 +9,7 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
+from paseport_shared.adapters.redis.followers import Followers
 from paseport_shared.adapters.redis.script import loading
 from paseport_shared.adapters.redis.sentinels import Sentinels
 from paseport_shared.adapters.redis.settings import Address, RedisSettings
@@ -21,7 +22,8 @@ _ASK_AGAIN_SECONDS: Final = 0.5
 class Primary:
     """The node that all connections go to: the configured one, or the one that most Sentinels name.
 
-    ``generation`` grows whenever connections that were opened so far must not be used any more.
+    ``generation`` grows whenever connections that were opened so far must not be used any more. ``followers`` are the
+    replicas that have to confirm what it writes.
     """
 
     def __init__(self, settings: RedisSettings) -> None:
@@ -32,6 +34,7 @@ class Primary:
         self._asked_at = 0.0
         self._suspected = False
         self.generation = 0
+        self.followers = Followers(settings.wait_replicas, may_be_promoted=bool(settings.sentinels))
 
     async def connect(self) -> Wire:
         """Return a new connection to it. Raises ``Unavailable``, also when the node says that it is a replica."""
@@ -51,6 +54,7 @@ class Primary:
             if isinstance(role, ResponseError) or role[0] != b"master":
                 await wire.close()
                 raise Unavailable(f"Redis at {address} is not the primary")
+            self.followers.attach(address, role)
         except Unavailable:
             self.forget(generation)
             raise
@@ -107,10 +111,19 @@ class Primary:
         """
         self._asked_at = time.monotonic()
         self._suspected = False
-        votes = await sentinels.votes()
+        answers = await sentinels.ask()
+        votes = Counter(answer.primary for answer in answers)
         for address, count in votes.most_common(1):
             if address != self._address and (count >= sentinels.majority or self._address is None):
                 self._move(address)
+        followed = [answer for answer in answers if answer.primary == self._address]
+        self.followers.give_up(
+            [
+                replica
+                for replica in self.followers.known
+                if sum(replica not in answer.candidates for answer in followed) >= sentinels.majority
+            ]
+        )
         return votes
 
     def _move(self, address: Address | None) -> None:
@@ -118,4 +131,5 @@ class Primary:
         self.generation += 1
 
     def _is_in_doubt(self) -> bool:
-        return self._suspected and time.monotonic() - self._asked_at >= _ASK_AGAIN_SECONDS
+        has_reason = self._suspected or self.followers.are_incomplete
+        return has_reason and time.monotonic() - self._asked_at >= _ASK_AGAIN_SECONDS

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from redis.exceptions import ResponseError
 
-from paseport_shared.adapters.redis.script import Command
+from paseport_shared.adapters.redis.script import Reply
 from paseport_shared.adapters.redis.settings import Address, RedisSettings
 from paseport_shared.adapters.redis.wire import Wire, pack
 from paseport_shared.domain.errors import Unavailable
 
+_DOWN: Final = {b"s_down", b"o_down", b"disconnected"}
 _ASK_SECONDS: Final = 0.25
 """How long one Sentinel may take, connecting included: half of a call's deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelAnswer:
+    """What one of them says: who is the primary, and which of its replicas may be the next one."""
+
+    primary: Address
+    candidates: frozenset[Address]
 
 
 class Sentinels:
@@ -24,27 +35,29 @@ class Sentinels:
         self._peers = tuple(_Peer(address, settings) for address in settings.sentinels)
         self.majority = len(self._peers) // 2 + 1
         """How many of the configured ones, whether they answer or not, are more than half."""
-        self._asked: set[asyncio.Task[Address | None]] = set()
+        self._asked: set[asyncio.Task[SentinelAnswer | None]] = set()
 
-    async def votes(self) -> Counter[Address]:
-        """Ask all at once and count who is named primary; returns early once a majority names one.
+    async def ask(self) -> list[SentinelAnswer]:
+        """Ask all at once; returns early once a majority names the same primary.
 
         Sentinels that do not answer, or do not know the primary's name, have no vote.
         """
         asked = [asyncio.create_task(peer.ask()) for peer in self._peers]
         # Who is not waited for any more may finish: a question that is broken off costs its connection.
         self._asked.update(asked)
+        answers: list[SentinelAnswer] = []
         votes: Counter[Address] = Counter()
-        for answer in asyncio.as_completed(asked):
-            named = await answer
-            if named is not None:
-                votes[named] += 1
-                if votes[named] >= self.majority:
+        for finished in asyncio.as_completed(asked):
+            answer = await finished
+            if answer is not None:
+                answers.append(answer)
+                votes[answer.primary] += 1
+                if votes[answer.primary] >= self.majority:
                     break
         for task in tuple(self._asked):
             if task.done():
                 self._asked.discard(task)
-        return votes
+        return answers
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -59,12 +72,14 @@ class _Peer:
     def __init__(self, address: Address, settings: RedisSettings) -> None:
         self._address = address
         self._settings = settings
-        question: Command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", settings.master_name)
-        self._question = pack([question])
+        self._questions = (
+            ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", settings.master_name),
+            ("SENTINEL", "REPLICAS", settings.master_name),
+        )
         self._lock = asyncio.Lock()
         self._wire: Wire | None = None
 
-    async def ask(self) -> Address | None:
+    async def ask(self) -> SentinelAnswer | None:
         try:
             async with asyncio.timeout(_ASK_SECONDS), self._lock:
                 if self._wire is None or not await self._wire.is_usable():
@@ -76,15 +91,27 @@ class _Peer:
                         password=self._settings.sentinel_password,
                         db=0,
                     )
-                (reply,) = await self._wire.exchange(self._question, 1, _ASK_SECONDS)
+                named, replicas = await self._wire.exchange(pack(self._questions), len(self._questions), _ASK_SECONDS)
         except (Unavailable, TimeoutError):
             return None
-        if reply is None or isinstance(reply, ResponseError):
+        if named is None or isinstance(named, ResponseError):
             return None
-        host, port = reply
-        return Address(host.decode(), int(port))
+        host, port = named
+        candidates = () if isinstance(replicas, ResponseError) else _candidates(replicas)
+        return SentinelAnswer(Address(host.decode(), int(port)), frozenset(candidates))
 
     async def aclose(self) -> None:
         wire, self._wire = self._wire, None
         if wire is not None:
             await wire.close()
+
+
+def _candidates(replicas: Sequence[Reply]) -> Iterator[Address]:
+    for fields in replicas:
+        replica = dict(zip(fields[::2], fields[1::2], strict=True))
+        is_down = not _DOWN.isdisjoint(replica[b"flags"].split(b","))
+        # What it last said of itself; a refresh 0 ms ago is none yet. One that says it is a primary was promoted.
+        was_heard = replica[b"info-refresh"] != b"0"
+        is_apart = replica[b"role-reported"] == b"slave" and replica[b"master-link-status"] != b"ok"
+        if not is_down and not (was_heard and is_apart):
+            yield Address(replica[b"ip"].decode(), int(replica[b"port"]))
