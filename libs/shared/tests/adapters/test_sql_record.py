@@ -15,7 +15,7 @@ from contracts.audit_log import AuditLogContract
 from contracts.due_projections import DueProjectionsContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
 from contracts.record import RecordContract
-from contracts.record_samples import Cut
+from contracts.record_samples import Cut, an_event
 from contracts.revocation_record import RevocationRecordContract
 from contracts.signing_key_repository import SigningKeyRepositoryContract
 from contracts.user_repository import UserRepositoryContract
@@ -135,3 +135,12 @@ class TestSqlSigningKeyRepository(SigningKeyRepositoryContract):
 
 class TestSqlDueProjections(DueProjectionsContract):
     pass
+
+
+@pytest.mark.parametrize("text", [chr(0xD800), chr(0xDC80), f"a{chr(0xDCE4)}b"])
+async def test_text_that_cannot_be_encoded_is_the_callers_mistake(record: SqlRecord, text: str) -> None:
+    """Lone surrogates: some drivers write them as bytes that are no UTF-8."""
+    with pytest.raises(ValueError, match=r"surrogates|does not fit"):
+        await record.transact(lambda transaction: transaction.audit.append(an_event(1, target=text)))
+
+    assert await record.transact(lambda transaction: transaction.audit.latest(1)) == ()

@@ -40,7 +40,7 @@ class RevocationRecordContract:
         revocations = [
             replace(A_SESSION, kind=kind, subject=subject)
             for kind in (RevocationKind.SESSION, RevocationKind.FAMILY)
-            for subject in ("abc", "ABC", "abc ", "ábc")
+            for subject in ("abc", "ABC", "abc ", "ábc", "ss", "ß", "😀", "😁")
         ]
         await add(record, *revocations)
 

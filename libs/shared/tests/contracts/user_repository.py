@@ -263,6 +263,14 @@ class UserRepositoryContract:
         assert replaced
         assert await get_user(record, ALICE.id) == replace(ALICE, password_hash="{new}")
 
+    async def test_a_hash_that_replaces_itself_was_the_stored_one(self, record: Record) -> None:
+        """MariaDB counts rows that changed, unless it is told to count those that were found."""
+        await add_users(record, ALICE)
+
+        assert await record.transact(
+            lambda transaction: transaction.users.replace_password_hash(ALICE.id, old=HASH, new=HASH)
+        )
+
     async def test_a_password_that_was_changed_meanwhile_is_not_turned_back(self, record: Record) -> None:
         await add_users(record, ALICE, a_user(2, password_hash=None))
 
