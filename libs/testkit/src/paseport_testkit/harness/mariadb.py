@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import asyncmy
-from asyncmy.errors import Error
+from asyncmy.errors import Error, MySQLError
 
 from paseport_testkit.harness.containers import run_once, server
 from paseport_testkit.harness.ports import HOST, free_port
@@ -21,6 +21,8 @@ from paseport_testkit.harness.repository import MARIADB_FOLDER
 from paseport_testkit.harness.service import Service
 
 _ADMIN: Final = "harness"
+_NO_SUCH_CONNECTION: Final = 1094
+"""It has ended by itself meanwhile."""
 _USER: Final = "paseport"
 _INSTALLATION: Final = "paseport"
 """What docker/mariadb calls the database and, with the same name, the service's user."""
@@ -112,11 +114,20 @@ class MariaDb(Service):
     def drop_database(self, name: str) -> None:
         """Remove a database. Connections that use it are ended: an open transaction must not block this."""
         rows = self.execute(f"SELECT id FROM information_schema.processlist WHERE db = '{name}'")  # noqa: S608 - our name
-        self.execute(*(f"KILL SOFT CONNECTION {row[0]}" for row in rows), f"DROP DATABASE `{name}`")
+        for (connection,) in rows:
+            self._kill(connection)
+        self.execute(f"DROP DATABASE `{name}`")
 
     def execute(self, *statements: str) -> _Rows:
         """Run statements as administrator, one by one, and return the rows of the last."""
         return _apart(self._execute(statements))
+
+    def _kill(self, connection: int) -> None:
+        try:
+            self.execute(f"KILL SOFT CONNECTION {connection}")
+        except MySQLError as error:
+            if error.args[0] != _NO_SUCH_CONNECTION:
+                raise
 
     def _arguments(self) -> list[str]:
         return [
