@@ -10,6 +10,7 @@ from litestar import Request, get
 from paseport_shared.http.request_id import new_request_id, request_id
 
 CLIENTS_OWN = "00000000-0000-0000-0000-000000000000"
+OURS = "01a215ab-6560-7c03-88fd-030b3dd53bce"
 
 
 @get("/")
@@ -72,11 +73,26 @@ async def test_an_internal_port_goes_on_under_the_id_of_the_service_that_asks() 
         ["of-somebody"],
         ["x" * 10_000],
         ['"} {"event":"forged'],
-        [CLIENTS_OWN.upper().replace("0", "A")],
-        [f"{{{CLIENTS_OWN}}}"],
-        [CLIENTS_OWN, CLIENTS_OWN],
+        [OURS.upper()],
+        [f"{{{OURS}}}"],
+        [f"urn:uuid:{OURS}"],
+        [OURS, OURS],
+        [CLIENTS_OWN],
+        ["0037f006-b395-4f46-8b69-94a90c392019"],
     ],
-    ids=["none", "empty", "a word", "long", "a forged line", "capitals", "braces", "two"],
+    ids=[
+        "none",
+        "empty",
+        "a word",
+        "long",
+        "a forged line",
+        "capitals",
+        "braces",
+        "a urn",
+        "two",
+        "no version",
+        "version 4, as secret ids of Vault",
+    ],
 )
 async def test_an_internal_port_takes_nothing_over_that_is_not_one_id(sent: list[str]) -> None:
     """Whatever is sent stands in log lines afterwards."""

@@ -20,6 +20,7 @@ from paseport_shared.domain.models.identifiers import parse_uuid, uuid7
 HEADER: Final = "X-Request-Id"
 _RAW_HEADER: Final = HEADER.lower().encode()
 _STATE_KEY: Final = "request_id"
+_VERSION: Final = 7
 
 
 def new_request_id() -> str:
@@ -36,7 +37,7 @@ def request_id(scope: Scope | Mapping[str, Any]) -> str:
 class RequestId:
     """Outermost ASGI middleware: the id in the scope's state, in structlog's context and in the answer's header.
 
-    With ``continues``, a request that names one UUID keeps it.
+    With ``continues``, a request that names one id in our own form keeps it.
     """
 
     def __init__(self, app: ASGIApp, *, continues: bool = False) -> None:
@@ -60,9 +61,13 @@ class RequestId:
 
 
 def _sent(scope: Scope) -> str | None:
-    """Return the id that the caller sent, if it is one of ours in form: nothing else gets into a log."""
+    """Return the id that the caller sent, if it is in the form of ours, down to the version of the UUID.
+
+    Nothing else gets into a log: AppRole secrets of Vault, for one, are UUIDs too, of version 4.
+    """
     sent = [value for name, value in scope["headers"] if name == _RAW_HEADER]
     if len(sent) != 1:
         return None
     text = sent[0].decode("latin-1")
-    return None if parse_uuid(text) is None else text
+    value = parse_uuid(text)
+    return text if value is not None and value.version == _VERSION else None
