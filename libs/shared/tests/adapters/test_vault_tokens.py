@@ -300,9 +300,14 @@ async def test_a_static_token_is_renewed_at_two_thirds_of_its_life(
 
 
 async def test_a_token_of_a_login_is_renewed_and_not_replaced(
-    vault: Vault, transit_key: TransitKey, tokens: VaultTokens, open_access: Open
+    vault: Vault,
+    transit_key: TransitKey,
+    tokens: VaultTokens,
+    open_access: Open,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """FT-11: the issuer may sleep longer than a lease; the background work logs in by itself too."""
+    """FT-11: the issuer may sleep longer than a lease; the background work logs in by itself too. Both are told."""
+    caplog.set_level(logging.INFO)
     access = open_access(vault.url, transit_key.app_role(ttl="3s"))
 
     async with kept(access):
@@ -312,6 +317,8 @@ async def test_a_token_of_a_login_is_renewed_and_not_replaced(
         await sign(access, transit_key.name)
 
         assert [token["accessor"] for token in tokens.all()] == [issued["accessor"]]
+        await until(lambda: "renewed the Vault token, it lives 3 s" in caplog.messages)
+    assert caplog.messages.count("logged in to Vault, the token lives 3 s") == 1
 
 
 async def test_a_token_at_the_end_of_its_longest_life_is_replaced_before_it_ends(
