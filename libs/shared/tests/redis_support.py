@@ -30,6 +30,11 @@ def node_settings(node: RedisNode) -> RedisSettings:
     return RedisSettings(node=Address(*node.address), username=node.username, password=Secret(node.password))
 
 
+def unhurried(settings: RedisSettings) -> RedisSettings:
+    """For tests of what is answered, not of when: a busy machine fails none of them."""
+    return replace(settings, deadline_seconds=10.0, wait_milliseconds=5_000)
+
+
 @contextmanager
 def shut_out(node: RedisNode) -> Iterator[None]:
     """Meanwhile the node lets nobody of the product in and has ended its connections; it goes on for all others."""
@@ -55,7 +60,7 @@ class OnACluster:
     @pytest.fixture
     async def access(self, redis_cluster: RedisCluster, redis_namespace: str) -> AsyncIterator[RedisAccess]:
         settings = replace(cluster_settings(redis_cluster), barrier_key=f"paseport:{redis_namespace}barrier")
-        async with RedisAccess(settings) as access:
+        async with RedisAccess(unhurried(settings)) as access:
             yield access
 
     @pytest.fixture
@@ -68,7 +73,7 @@ class OnASingleNode:
 
     @pytest.fixture
     async def access(self, redis_node: RedisNode) -> AsyncIterator[RedisAccess]:
-        async with RedisAccess(node_settings(redis_node)) as access:
+        async with RedisAccess(unhurried(node_settings(redis_node))) as access:
             yield access
 
     @pytest.fixture

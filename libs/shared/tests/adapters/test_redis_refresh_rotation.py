@@ -26,7 +26,7 @@ from paseport_shared.domain.models.refresh_token import (
     judge,
 )
 from paseport_testkit.harness.redis import RedisCluster
-from redis_support import OnASingleNode, cluster_settings
+from redis_support import OnASingleNode, cluster_settings, unhurried
 
 
 class RedisRotationMachine(RefreshRotationMachine):
@@ -54,7 +54,7 @@ class RedisRotationWithLongGraceMachine(RedisRotationMachine):
 @pytest.fixture(autouse=True, scope="module")
 def reached(redis_cluster: RedisCluster) -> Iterator[None]:
     """The machines live on the cluster. They are no functions, so their fixture is an attribute."""
-    RedisRotationMachine.reached = cluster_settings(redis_cluster)
+    RedisRotationMachine.reached = unhurried(cluster_settings(redis_cluster))
     yield
     del RedisRotationMachine.reached
 

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -6,8 +7,9 @@ from contracts.support import NOW, SECOND
 from paseport_shared.adapters.redis.access import RedisAccess
 from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
 from paseport_shared.adapters.redis.settings import tagged
+from paseport_shared.domain.ports.revocation_feed import FeedGap
 from paseport_testkit.harness.redis import RedisCluster, RedisNode
-from redis_support import OnACluster, OnASingleNode, cluster_settings, lose, node_settings
+from redis_support import OnACluster, OnASingleNode, cluster_settings, lose, node_settings, unhurried
 
 
 class RedisRevocationFeedContract(RevocationFeedContract):
@@ -35,18 +37,31 @@ class RedisRevocationFeedContract(RevocationFeedContract):
 
         return flush
 
+    async def test_a_feed_that_loses_everything_while_a_verifier_waits_sends_no_heartbeat(
+        self, feed: RedisRevocationFeed, lose_everything: LoseEverything
+    ) -> None:
+        """Redis does not wake who waits for a stream that is deleted."""
+        position = (await feed.snapshot(NOW)).position
+        waiting = asyncio.create_task(feed.changes_since(position, 0.3))
+        await asyncio.wait([waiting], timeout=0.1)
+
+        await lose_everything()
+
+        with pytest.raises(FeedGap):
+            await waiting
+
 
 class TestRedisRevocationFeedOnACluster(OnACluster, RedisRevocationFeedContract):
     @pytest.fixture
     async def verifier(self, redis_cluster: RedisCluster) -> AsyncIterator[RedisAccess]:
-        async with RedisAccess(cluster_settings(redis_cluster)) as verifier:
+        async with RedisAccess(unhurried(cluster_settings(redis_cluster))) as verifier:
             yield verifier
 
 
 class TestRedisRevocationFeedOnASingleNode(OnASingleNode, RedisRevocationFeedContract):
     @pytest.fixture
     async def verifier(self, redis_node: RedisNode) -> AsyncIterator[RedisAccess]:
-        async with RedisAccess(node_settings(redis_node)) as verifier:
+        async with RedisAccess(unhurried(node_settings(redis_node))) as verifier:
             yield verifier
 
     async def test_expired_revocations_do_not_fill_the_memory(

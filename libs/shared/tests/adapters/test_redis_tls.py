@@ -76,7 +76,7 @@ class TlsNode:
 
     @property
     def settings(self) -> RedisSettings:
-        plain = node_settings(self.node)
+        plain = replace(node_settings(self.node), deadline_seconds=2.0)
         return replace(plain, node=Address(self.node.host, self.port), tls=True, tls_ca_file=str(self.ca_file))
 
 

@@ -57,6 +57,11 @@ class RedisAccess:
         """Whether ``confirm`` waits for a replica."""
         return self._settings.wait_replicas > 0
 
+    @property
+    def deadline_seconds(self) -> float:
+        """How long a call may take."""
+        return self._settings.deadline_seconds
+
     async def send(self, *commands: Command | ScriptCall) -> list[Reply]:
         """Run commands one after the other and return their replies. No replica needs to have what they wrote."""
         return (await self._run(self._plain, commands)).replies
@@ -156,11 +161,11 @@ class RedisAccess:
         await self._plain.aclose()
         await self._confirmed.aclose()
         for wire in self._idle_readers:
-            await wire.close()
+            await wire.end()
         self._idle_readers.clear()
         await self._primary.aclose()
-        # A transport that was closed lets go of its socket some turns of the loop later, one that spoke TLS a few more;
-        # a loop that ends before leaves it to the garbage collector.
+        # What was closed without waiting lets go of its socket some turns of the loop later; a loop that ends before
+        # leaves it to the garbage collector.
         for _ in range(_TURNS_TO_CLOSE):
             await asyncio.sleep(0)
 

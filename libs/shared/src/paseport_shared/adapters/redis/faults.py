@@ -18,17 +18,25 @@ _NOT_NOW: Final = frozenset(
 )
 
 
+# Refusals that have no code of their own; the driver cuts off the general one, ERR.
+_CODELESS: Final = (
+    ("WAIT cannot be used with replica", "READONLY"),
+    ("The user executing the script can't ", "NOPERM"),
+)
+
+
 def code_of(error: ResponseError) -> str:
-    """Return the first word of an error reply, which is its code."""
-    if error.status_code is not None:
-        return error.status_code
-    return str(error).split(" ", 1)[0]
+    """Return the first word of an error reply, which is its code, or the code it should have."""
+    text = str(error)
+    for beginning, code in _CODELESS:
+        if text.startswith(beginning):
+            return code
+    return error.status_code or text.split(" ", 1)[0]
 
 
 def is_elsewhere(error: ResponseError) -> bool:
     """Say whether the reply shows that another node is the primary."""
-    # WAIT has no code of its own for "I am a replica".
-    return code_of(error) in _ELSEWHERE or str(error).startswith("WAIT cannot be used with replica")
+    return code_of(error) in _ELSEWHERE
 
 
 def meaning_of(error: ResponseError) -> Unavailable | None:
@@ -37,6 +45,4 @@ def meaning_of(error: ResponseError) -> Unavailable | None:
     None of these replies may be read as "there is no such key".
     """
     code = code_of(error)
-    if is_elsewhere(error) or code in _NOT_NOW:
-        return Unavailable(f"Redis answered {code}")
-    return None
+    return Unavailable(f"Redis answered {code}") if code in _ELSEWHERE | _NOT_NOW else None

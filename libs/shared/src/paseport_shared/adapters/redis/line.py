@@ -86,7 +86,8 @@ class Line:
         self._fail_waiting("the connection to Redis was closed")
         if self._alarm is not None:
             self._alarm.cancel()
-        await self._drop()
+        if self._wire is not None:
+            await self._wire.end()
 
     async def _work(self) -> None:
         while True:

@@ -24,8 +24,6 @@ from paseport_shared.domain.ports.revocation_feed import FeedGap
 
 NAMESPACE: Final = "revocation"
 INCREMENTS_KEPT: Final = 4096
-_ANSWER_SECONDS: Final = 0.5
-"""How much longer than its wait a read may take: a verifier that was cut off has to notice it in time."""
 
 
 class RedisRevocationFeed:
@@ -97,7 +95,8 @@ class RedisRevocationFeed:
         """Return the changes after ``position`` in order, waiting up to ``wait_seconds`` for the first one."""
         end = asyncio.get_running_loop().time() + wait_seconds
         try:
-            async with asyncio.timeout_at(end + _ANSWER_SECONDS):
+            # One deadline beyond the wait for all of it: a verifier that was cut off has to notice in time.
+            async with asyncio.timeout_at(end + self._access.deadline_seconds):
                 changes = await self._at_hand(position)
                 left = end - asyncio.get_running_loop().time()
                 if changes or left <= 0:

@@ -83,7 +83,8 @@ class _Peer:
         try:
             async with asyncio.timeout(_ASK_SECONDS), self._lock:
                 if self._wire is None or not await self._wire.is_usable():
-                    await self.aclose()
+                    if self._wire is not None:
+                        await self._wire.close()
                     self._wire = await Wire.open(
                         self._address,
                         self._settings,
@@ -103,7 +104,7 @@ class _Peer:
     async def aclose(self) -> None:
         wire, self._wire = self._wire, None
         if wire is not None:
-            await wire.close()
+            await wire.end()
 
 
 def _candidates(replicas: Sequence[Reply]) -> Iterator[Address]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 import hiredis
@@ -72,8 +73,13 @@ class Wire:
             return False
 
     async def close(self) -> None:
-        """Close it; repeating it is harmless."""
+        """Close it without waiting for anybody; repeating it is harmless."""
         await self._connection.disconnect(nowait=True)
+
+    async def end(self) -> None:
+        """Close it and wait until it is: TLS says goodbye, and the socket is let go of before the loop ends."""
+        with suppress(RedisError, OSError):
+            await self._connection.disconnect()
 
     async def _read(self) -> Reply:
         try:
