@@ -14,7 +14,7 @@ FRONTEND_READY := frontend/node_modules/.setup-done
 E2E_READY := e2e/node_modules/.setup-done
 SPA_BUILT := frontend/build/.build-done
 
-.PHONY: help setup services run stack test lint types contracts test-unit test-http test-frontend e2e fmt openapi bench bench-stack lock clean
+.PHONY: help setup services run stack test lint types contracts test-unit test-http test-drills test-frontend e2e drills fmt openapi bench bench-stack lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ stack: $(PYTHON_READY) $(SPA_BUILT) services ## Serve the production topology on
 	@$(BIN)/python -m paseport_testkit.stack $(ARGS)
 
 test: setup services ## Run every check and test below, then print a summary
-	@MAKE="$(MAKE)" tools/run-tests.sh lint types contracts test-unit test-http test-frontend e2e
+	@MAKE="$(MAKE)" tools/run-tests.sh lint types contracts test-unit test-http test-drills test-frontend e2e
 
 lint: $(PYTHON_READY) ## Style, formatting, lock files, OpenAPI documents, the table of abuse cases
 	$(BIN)/ruff check .
@@ -52,6 +52,12 @@ test-unit: $(PYTHON_READY) services ## Domain, port contracts, adapters, use cas
 
 test-http: $(PYTHON_READY) $(SPA_BUILT) services ## The services over HTTP
 	$(BIN)/pytest services/*/tests/http
+
+test-drills: $(PYTHON_READY) services ## The whole installation while its parts fail
+	$(BIN)/pytest e2e/drills
+
+drills: $(PYTHON_READY) services ## A hundred failovers under load; takes a quarter of an hour
+	PASEPORT_DRILL_KILLS=100 $(BIN)/pytest -s e2e/drills/test_redis_primary.py -k again_and_again
 
 test-frontend: $(FRONTEND_READY) ## Type check and unit tests of the app
 	cd frontend && npm run check && npm run test
