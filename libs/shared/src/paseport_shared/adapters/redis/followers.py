@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Sequence
 
 from paseport_shared.adapters.redis.script import Reply
+from paseport_shared.adapters.redis.sentinels import ReplicaReport, SentinelAnswer
 from paseport_shared.adapters.redis.settings import Address
 
 
@@ -23,13 +25,9 @@ class Followers:
         self._at_least = at_least
         self._are_followed = may_be_promoted and at_least > 0
         self._primary: Address | None = None
-        self._known: frozenset[Address] = frozenset()
+        self._seen_at: dict[Address, float] = {}
+        self._present: frozenset[Address] = frozenset()
         self._given_up: frozenset[Address] = frozenset()
-
-    @property
-    def known(self) -> frozenset[Address]:
-        """All of them, those that were given up included."""
-        return self._known
 
     @property
     def needed(self) -> int:
@@ -49,8 +47,9 @@ class Followers:
         """
         if primary != self._primary:
             self._primary = primary
-            self._known = self._given_up = frozenset()
-        self._add(_in_step(role))
+            self._seen_at = {}
+            self._present = self._given_up = frozenset()
+        self._look(role)
 
     def lacking(self, confirmed: int, needed: int, role: Reply) -> str | None:
         """Return why a write is not safe that ``confirmed`` of ``needed`` replicas have, or None where it is.
@@ -59,27 +58,40 @@ class Followers:
         """
         if role[0] != b"master":
             return "the primary was replaced just now"
-        present = _in_step(role)
-        absent = self._expected - present
-        self._add(present)
+        self._look(role)
+        absent = self._expected - self._present
         if confirmed < needed:
             # Too few is a number, not an error.
             return f"{confirmed} of {needed} replicas confirmed the write"
         return f"replica {min(absent)} has left the primary" if absent else None
 
-    def give_up(self, replicas: Collection[Address]) -> None:
-        """Wait for these no more, and for all others again: what the Sentinels think now."""
-        self._given_up = self._known & frozenset(replicas)
+    def judge(self, answers: Sequence[SentinelAnswer], majority: int) -> None:
+        """Give up those that a majority of the Sentinels would not promote, and wait for all others again."""
+        now = time.monotonic()
+        reports = [answer.replicas for answer in answers if answer.primary == self._primary]
+        self._given_up = frozenset(
+            replica
+            for replica, seen_at in self._seen_at.items()
+            if sum(_is_ruled_out(said.get(replica), now - seen_at) for said in reports) >= majority
+        )
 
     @property
     def _expected(self) -> frozenset[Address]:
-        return self._known - self._given_up
+        return frozenset(self._seen_at) - self._given_up
 
-    def _add(self, replicas: frozenset[Address]) -> None:
+    def _look(self, role: Reply) -> None:
+        present = frozenset(Address(host.decode(), int(port)) for host, port, _ in role[2])
+        # One that leaves just now may have been promoted, whatever the Sentinels said of it before.
+        self._given_up -= self._present - present
+        self._present = present
         if self._are_followed:
-            self._known |= replicas
+            now = time.monotonic()
+            self._seen_at |= dict.fromkeys(present, now)
 
 
-def _in_step(role: Reply) -> frozenset[Address]:
-    """Return the replicas in a primary's answer to ROLE: those that it streams its writes to."""
-    return frozenset(Address(host.decode(), int(port)) for host, port, _ in role[2])
+def _is_ruled_out(report: ReplicaReport | None, seen_seconds_ago: float) -> bool:
+    """Say whether a Sentinel would not promote a replica that was in step so long ago."""
+    if report is None:
+        return True
+    # What was heard before it was last seen in step is old news.
+    return report.is_down or (report.is_apart and report.heard_seconds_ago < seen_seconds_ago)

@@ -116,14 +116,7 @@ class Primary:
         for address, count in votes.most_common(1):
             if address != self._address and (count >= sentinels.majority or self._address is None):
                 self._move(address)
-        followed = [answer for answer in answers if answer.primary == self._address]
-        self.followers.give_up(
-            [
-                replica
-                for replica in self.followers.known
-                if sum(replica not in answer.candidates for answer in followed) >= sentinels.majority
-            ]
-        )
+        self.followers.judge(answers, sentinels.majority)
         return votes
 
     def _move(self, address: Address | None) -> None:

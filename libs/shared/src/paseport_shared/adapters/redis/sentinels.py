@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,11 +21,21 @@ _ASK_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaReport:
+    """What a Sentinel knows of a replica: that it does not answer, and what it last said of itself, and when."""
+
+    is_down: bool
+    is_apart: bool
+    """It follows a primary, and has lost it."""
+    heard_seconds_ago: float
+
+
+@dataclass(frozen=True, slots=True)
 class SentinelAnswer:
-    """What one of them says: who is the primary, and which of its replicas may be the next one."""
+    """What one of them says: who is the primary, and how its replicas are."""
 
     primary: Address
-    candidates: frozenset[Address]
+    replicas: Mapping[Address, ReplicaReport]
 
 
 class Sentinels:
@@ -98,8 +108,8 @@ class _Peer:
         if named is None or isinstance(named, ResponseError):
             return None
         host, port = named
-        candidates = () if isinstance(replicas, ResponseError) else _candidates(replicas)
-        return SentinelAnswer(Address(host.decode(), int(port)), frozenset(candidates))
+        reports = {} if isinstance(replicas, ResponseError) else dict(_report(fields) for fields in replicas)
+        return SentinelAnswer(Address(host.decode(), int(port)), reports)
 
     async def aclose(self) -> None:
         wire, self._wire = self._wire, None
@@ -107,12 +117,13 @@ class _Peer:
             await wire.end()
 
 
-def _candidates(replicas: Sequence[Reply]) -> Iterator[Address]:
-    for fields in replicas:
-        replica = dict(zip(fields[::2], fields[1::2], strict=True))
-        is_down = not _DOWN.isdisjoint(replica[b"flags"].split(b","))
-        # What it last said of itself; a refresh 0 ms ago is none yet. One that says it is a primary was promoted.
-        was_heard = replica[b"info-refresh"] != b"0"
-        is_apart = replica[b"role-reported"] == b"slave" and replica[b"master-link-status"] != b"ok"
-        if not is_down and not (was_heard and is_apart):
-            yield Address(replica[b"ip"].decode(), int(replica[b"port"]))
+def _report(fields: Sequence[Reply]) -> tuple[Address, ReplicaReport]:
+    replica = dict(zip(fields[::2], fields[1::2], strict=True))
+    # Milliseconds; 0 where it was not heard yet.
+    heard_ago = int(replica[b"info-refresh"])
+    has_lost_it = replica[b"role-reported"] == b"slave" and replica[b"master-link-status"] != b"ok"
+    return Address(replica[b"ip"].decode(), int(replica[b"port"])), ReplicaReport(
+        is_down=not _DOWN.isdisjoint(replica[b"flags"].split(b",")),
+        is_apart=heard_ago > 0 and has_lost_it,
+        heard_seconds_ago=heard_ago / 1000,
+    )
