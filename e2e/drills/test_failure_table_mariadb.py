@@ -35,10 +35,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def everybody(stack: Stack) -> Iterator[People]:
+    with People(stack) as people:
+        yield people
+
+
 @pytest.fixture
-def people(stack: Stack) -> Iterator[People]:
-    with People(stack) as everybody:
-        yield everybody
+def people(stack: Stack, everybody: People) -> Iterator[People]:
+    everybody.let_admin_in()
+    yield everybody
     stack.restore()
 
 
