@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any, Final
 
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
+from paseport_shared.domain.errors import Unavailable
 from paseport_shared.http.app import ServiceApp
-from paseport_shared.http.background import in_background
+from paseport_shared.http.background import Job, in_background
 from paseport_shared.http.bearer import provide_principal
 from paseport_shared.http.health import health_handlers
 from paseport_shared.http.measure import MeasuredBearer
@@ -47,19 +50,24 @@ class Api:
                 admin_router,
                 *health_handlers(self.use.check_readiness, "/api/health", optional=[ROLE_DIRECTORY]),
             ],
-            # Starting does not wait for the feed: until it answers, every token gets 503.
-            lifespan=[
-                in_background(
-                    {
-                        "follow revocations": self.use.follow_revocations,
-                        "watch parts": WatchParts(self.use.check_readiness, self.metrics),
-                        "watch feeds": WatchFeeds(FEEDS, self.use.follow_revocations),
-                    }
-                )
-            ],
+            lifespan=[self._background()],
             openapi=openapi_config("Paseport API", VERSION, "/api/openapi.json", "The protected API."),
             allowed_hosts=self._settings.hosts,
         )
+
+    @asynccontextmanager
+    async def _background(self) -> AsyncIterator[None]:
+        # Whoever connects meanwhile waits in line, and need not be told to come back. Where nobody can say what was
+        # revoked the api starts all the same: until it hears, every token gets 503.
+        with suppress(Unavailable):
+            await self.use.follow_revocations.step()
+        jobs: dict[str, Job] = {
+            "follow revocations": self.use.follow_revocations,
+            "watch parts": WatchParts(self.use.check_readiness, self.metrics),
+            "watch feeds": WatchFeeds(FEEDS, self.use.follow_revocations),
+        }
+        async with in_background(jobs):
+            yield
 
     def internal_app(self) -> ServiceApp:
         """Return the app of the internal port. It needs the public app's lifespan to have begun."""
