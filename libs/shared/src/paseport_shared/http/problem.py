@@ -7,6 +7,7 @@ Nothing that the client sent is repeated in an answer.
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import math
 from collections.abc import Iterator, Mapping
@@ -234,6 +235,11 @@ class RenderProblems:
 
         try:
             await self._app(scope, receive, watched_send)
+        except asyncio.CancelledError:
+            # The server ends what outlasts its own end, and would call that an internal error.
+            if not started:
+                await problem_of(errors.Unavailable("the service ended first"), self._rows).send(scope, send)
+            raise
         except Exception as error:
             problem = explain(error, self._rows)
             if started:
