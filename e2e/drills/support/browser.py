@@ -12,6 +12,8 @@ from typing import Final
 
 from findings import REVOKED_WITHIN_SECONDS, Findings
 from http_client import Answer, Lost, Way, request
+from paseport_shared.domain.models.refresh_token import PresentedToken, parse_refresh_token
+from paseport_shared.domain.models.secret import Secret
 from paseport_testkit.harness.accounts import Account
 
 GRACE_SECONDS: Final = 10.0
@@ -75,17 +77,17 @@ class Session:
 class Browser:
     """Signs in, refreshes, calls the api, signs out; whatever it is told is judged at once.
 
-    ``origin`` is the installation's, whichever way the requests go.
+    ``origin`` is the installation's, whichever way the requests go; ``issuer`` and ``api`` may be changed.
     """
 
     def __init__(self, name: str, account: Account, origin: str, issuer: Way, api: Way) -> None:
+        self.issuer = issuer
+        self.api = api
         self.name = name
         self.account = account
         self.session: Session | None = None
         self.told: deque[str] = deque(maxlen=_REMEMBERED)
         self.findings = Findings()
-        self._issuer = issuer
-        self._api = api
         self._host = origin.removeprefix("https://")
         self._unsafe = {"Host": self._host, "Origin": origin, "X-CSRF": "1"}
 
@@ -98,7 +100,7 @@ class Browser:
         """Come back after each refusal until there is a session."""
         body = {"username": self.account.username, "password": self.account.password}
         while True:
-            answer = await self._ask("login", self._issuer, "POST", "/auth/v1/login/local", {}, body)
+            answer = await self._ask("login", self.issuer, "POST", "/auth/v1/login/local", {}, body)
             if answer is not None and answer.status == 200:
                 self.findings.signed_in_at.append(answer.received_at)
                 cookies, token = answer.cookies, answer.json()["access_token"]
@@ -118,9 +120,10 @@ class Browser:
         token = session.refresh_token
         return any(await asyncio.gather(self._present(session, token), self._present(session, token)))
 
-    async def refresh_until_answered(self, session: Session, deadline: float) -> bool:
-        """Come back after each 503 until there is a successor; False once ``deadline`` is over."""
-        while not await self.refresh(session):
+    async def refresh_within(self, seconds: float, session: Session) -> bool:
+        """Present the refresh token that is the newest now, again after each 503; False where time is up first."""
+        token, deadline = session.refresh_token, time.monotonic() + seconds
+        while not await self._present(session, token):
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(_AGAIN_SECONDS)
@@ -137,6 +140,22 @@ class Browser:
     async def sign_out_everywhere(self, session: Session, all_sessions: list[Session]) -> None:
         """End all sessions of the account, again after each refusal, until it is acknowledged."""
         await self._end(all_sessions, "/auth/v1/logout?all=true", session)
+
+    async def present_predecessor(self, session: Session) -> None:
+        """Present the token of before once, like a copy of an earlier request that was under way for longer.
+
+        It gets what it was exchanged for, or nothing any more; the session goes on in any case.
+        """
+        if not session.spent:
+            return
+        token = session.spent[-1].token
+        answer = await self._post_refresh(token)
+        if answer is None or self._is_unavailable("refresh", answer):
+            return
+        if answer.status == 200:
+            self._judge_successor(session, token, answer)
+        elif not _is_invalid_grant(answer):
+            self._wrong("refresh", answer)
 
     # --- what nobody should get away with -------------------------------------------------------------------------
 
@@ -201,7 +220,7 @@ class Browser:
 
     async def _call(self, session: Session, token: str, issued_at: float) -> bool:
         headers = {"Host": self._host, "Authorization": f"Bearer {token}"}
-        answer = await self._ask("call", self._api, "GET", _DECISION, headers)
+        answer = await self._ask("call", self.api, "GET", _DECISION, headers)
         if answer is None or self._is_unavailable("call", answer):
             return False
         if answer.status == 200:
@@ -226,7 +245,7 @@ class Browser:
             session.ending_at = session.ending_at or ending_at
         cookies = f"{_SESSION_COOKIE}={asking.cookie}; {_REFRESH_COOKIE}={asking.refresh_token}"
         while True:
-            answer = await self._ask("logout", self._issuer, "POST", path, {"Cookie": cookies})
+            answer = await self._ask("logout", self.issuer, "POST", path, {"Cookie": cookies})
             if answer is not None and answer.status == 204:
                 break
             self._only_unavailable("logout", answer)
@@ -237,7 +256,7 @@ class Browser:
 
     async def _post_refresh(self, token: str) -> Answer | None:
         headers = {"Cookie": f"{_REFRESH_COOKIE}={token}"}
-        return await self._ask("refresh", self._issuer, "POST", "/auth/v1/refresh", headers)
+        return await self._ask("refresh", self.issuer, "POST", "/auth/v1/refresh", headers)
 
     async def _ask(
         self, what: str, way: Way, method: str, path: str, headers: Mapping[str, str], body: object = None
@@ -276,3 +295,15 @@ class Browser:
 
 def _is_invalid_grant(answer: Answer) -> bool:
     return answer.status == 400 and answer.code == "invalid_grant"
+
+
+def parsed(session: Session) -> PresentedToken:
+    """Return what the newest refresh token says of itself."""
+    token = parse_refresh_token(Secret(session.refresh_token))
+    assert token is not None
+    return token
+
+
+def generation_of(session: Session) -> int:
+    """Return how often the session was refreshed."""
+    return parsed(session).generation

@@ -57,9 +57,9 @@ class Findings:
         return sum(since < moment < until for moment in self.refreshed_at)
 
     @property
-    def unavailable(self) -> int:
-        """How often somebody was told to come again later."""
-        return sum(count for answer, count in self.answers.items() if answer.endswith((" 502", " 503", " 504")))
+    def told_to_wait(self) -> dict[str, int]:
+        """How often somebody was told to come again later, by what they asked and the status."""
+        return {what: count for what, count in self.answers.items() if what.endswith((" 502", " 503", " 504"))}
 
     def problems(self) -> list[str]:
         """Return the first of everything that must never happen."""
@@ -75,13 +75,14 @@ class Findings:
     def line(self, name: str) -> str:
         """Return the one line that a drill prints."""
         seconds = (self.ended_at or time.monotonic()) - self.began_at
+        waits = ", ".join(f"{what} {count}" for what, count in self.told_to_wait.items()) or "nobody"
         what, slowest = max(self.slowest.items(), key=lambda entry: entry[1], default=("none", 0.0))
         return (
             f"{name}: unavailable refresh {self.refresh_gap():.2f} s, verifying {self.verify_gap():.2f} s;"
             f" wrong answers {len(self.wrong) + len(self.split)}, revoked accepted {len(self.revoked_accepted)},"
             f" spent accepted {len(self.spent_accepted)}, logged out {len(self.logged_out)}"
             f" ({seconds:.0f} s, {len(self.refreshed_at)} refreshes, {len(self.verified_at)} calls,"
-            f" {self.signed_out} sessions ended, {self.unavailable} times told to wait, {self.lost.total()} unanswered,"
+            f" {self.signed_out} sessions ended, told to wait: {waits}; {self.lost.total()} unanswered,"
             f" slowest answer {slowest:.2f} s ({what}), a revoked token accepted for {self.accepted_for_seconds:.2f} s)"
         )
 

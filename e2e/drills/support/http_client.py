@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-PATIENCE_SECONDS: Final = 20.0
+PATIENCE_SECONDS: Final = 30.0
 """Longer than any deadline of ours: whoever is not answered by then never will be."""
+_KEPT_SECONDS: Final = 3.0
+"""How long an idle connection is used again: the services close theirs after 5 s, as a request may be on its way."""
 
 
 class Lost(Exception):
@@ -76,6 +78,7 @@ class Connection:
     """One connection to one door, opened when it is needed, one request at a time."""
 
     door: Door
+    used_at: float = field(default=0.0, init=False)
     _reader: asyncio.StreamReader | None = field(default=None, init=False)
     _writer: asyncio.StreamWriter | None = field(default=None, init=False)
 
@@ -98,6 +101,7 @@ class Connection:
             raise
         if answer.headers.get("connection", "").lower() == "close":
             await self.close()
+        self.used_at = answer.received_at
         return answer
 
     async def close(self) -> None:
@@ -136,6 +140,8 @@ class Way:
             door = self._doors[(self._turn + number) % len(self._doors)]
             idle = self._idle[door]
             connection = idle.pop() if idle else Connection(door)
+            if time.monotonic() - connection.used_at > _KEPT_SECONDS:
+                await connection.close()
             try:
                 answer = await connection.ask(message)
             except Lost as error:

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import uvloop
-from browser import GRACE_SECONDS, Browser, Session
+from browser import GRACE_SECONDS, Browser, Session, parsed
 from findings import Findings
 from http_client import Door, Way
 from paseport_testkit.harness.accounts import Account, Administrator
@@ -26,12 +26,15 @@ from paseport_testkit.harness.waiting import wait_until
 
 STAYERS: Final = 10
 """Browsers that never sign out; every second one has two tabs that refresh at the same time."""
-LEAVERS: Final = 4
+LEAVERS: Final = 3
 """Browsers that sign out after a while, and in again."""
 ROBBED: Final = 3
 """Browsers that do nothing for longer than the grace, until somebody else presents a spent token of theirs."""
-PAIRS: Final = 2
-"""Two browsers of one account each, of which one signs out everywhere."""
+PAIRS: Final = 1
+"""Two browsers of one account, of which one signs out everywhere."""
+_SHORTEST_SECONDS: Final = 2.0
+_LONGEST_SECONDS: Final = 6.0
+"""How long somebody who leaves stays before. Each sign-in costs a quarter of a second of processor time."""
 _SHARED_ACCOUNTS: Final = 3
 PERIOD_SECONDS: Final = 0.2
 """How often a browser that stays refreshes and, beside that, calls the api."""
@@ -59,21 +62,20 @@ class _Grave:
 class Load:
     """The browsers of an installation. They keep their sessions from one drill to the next.
 
-    They come to the services directly, or with ``through_edge`` as people do.
+    Each drill decides whether they come to the services directly or through the edge, as people do.
     """
 
-    def __init__(self, stack: Stack, *, through_edge: bool = False) -> None:
+    def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        edge = [Door(stack.edge.host, stack.edge.port, stack.edge.tls())]
-        issuers = edge if through_edge else [Door(*issuer.address) for issuer in stack.issuers.values()]
-        apis = edge if through_edge else [Door(*api.address) for api in stack.apis.values()]
-        self._issuer, self._api = Way(issuers), Way(apis)
-        prefix = "edge" if through_edge else "direct"
-        self._accounts = [
-            Account(f"{prefix}-{number}", ("Admin", "User"))
+        edge = Door(stack.edge.host, stack.edge.port, stack.edge.tls())
+        self._edge = Way([edge])
+        self._issuer = Way([Door(*issuer.address) for issuer in stack.issuers.values()])
+        self._api = Way([Door(*api.address) for api in stack.apis.values()])
+        self.accounts = [
+            Account(f"drill-{number}", ("Admin", "User"))
             for number in range(_SHARED_ACCOUNTS + LEAVERS + ROBBED + PAIRS)
         ]
-        shared, own = self._accounts[:_SHARED_ACCOUNTS], iter(self._accounts[_SHARED_ACCOUNTS:])
+        shared, own = self.accounts[:_SHARED_ACCOUNTS], iter(self.accounts[_SHARED_ACCOUNTS:])
         self._stayers = [self._browser(f"stayer {i}", shared[i % len(shared)]) for i in range(STAYERS)]
         self._leavers = [self._browser(f"leaver {i}", next(own)) for i in range(LEAVERS)]
         self._robbed = [self._browser(f"robbed {i}", next(own)) for i in range(ROBBED)]
@@ -83,13 +85,12 @@ class Load:
             self._pairs.append((self._browser(f"pair {number}", account), self._browser(f"other {number}", account)))
         self._graves: list[_Grave] = []
         self._stopping = asyncio.Event()
-        self._period = PERIOD_SECONDS
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="load", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        Administrator(self._stack.edge, self._stack.admin).create(self._accounts)
+        Administrator(self._stack.edge, self._stack.admin).create(self.accounts)
         return self
 
     def __exit__(
@@ -101,16 +102,17 @@ class Load:
         self._loop.close()
 
     @contextmanager
-    def at_work(self, *, period_seconds: float = PERIOD_SECONDS) -> Iterator[Findings]:
+    def at_work(self, *, through_edge: bool = False) -> Iterator[Findings]:
         """Let everybody work inside the block.
 
         At its end everybody who has not signed out must get a successor and be let in by the api, and whatever was
         revoked is tried once more.
         """
-        self._period = period_seconds
         self._run(self._gather(), _HASHING_SECONDS)
         findings = Findings()
         for browser in self._browsers:
+            browser.issuer = self._edge if through_edge else self._issuer
+            browser.api = self._edge if through_edge else self._api
             browser.findings = findings
             browser.told.clear()
         self._stopping.clear()
@@ -139,6 +141,23 @@ class Load:
         """Try, once, everything of every session that has ended."""
         self._run(self._haunt_all(), _STOP_SECONDS)
 
+    def an_access_token(self) -> str:
+        """Return the fresh access token of an administrator who stays."""
+        session = self._stayers[0].session
+        assert session is not None
+        return session.access_token
+
+    def check_that_nothing_is_consumed(self, seconds: float) -> None:
+        """Look for so long whether Redis holds the generations that the browsers hold."""
+        live = [browser.session for browser in self._stayers if browser.session is not None]
+        until = time.monotonic() + seconds
+        with self._stack.redis.primary().admin() as redis:
+            while time.monotonic() < until:
+                for session in live:
+                    token = parsed(session)
+                    held: Any = redis.hget(f"refresh_token:by_token:{token.family_id}", "generation")
+                    assert held == str(token.generation), f"{held} was consumed, {token} was answered"
+
     # --- what everybody does --------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
@@ -155,7 +174,7 @@ class Load:
             tasks.create_task(self._haunts())
 
     async def _stays(self, browser: Browser, *, has_two_tabs: bool) -> None:
-        await asyncio.sleep(random.uniform(0, self._period))
+        await asyncio.sleep(random.uniform(0, PERIOD_SECONDS))
         while self._goes_on():
             session = await self._session_of(browser)
             await (browser.refresh_in_two_tabs(session) if has_two_tabs else browser.refresh(session))
@@ -163,19 +182,19 @@ class Load:
                 older = session.spent[-2]
                 if time.monotonic() - older.at < _LATE_SECONDS:
                     await browser.present_spent(session, older)
-            await asyncio.sleep(self._period)
+            await asyncio.sleep(PERIOD_SECONDS)
 
     async def _calls(self, browser: Browser) -> None:
-        await asyncio.sleep(random.uniform(0, self._period))
+        await asyncio.sleep(random.uniform(0, PERIOD_SECONDS))
         while self._goes_on():
             if browser.session is not None:
                 await browser.call(browser.session)
-            await asyncio.sleep(self._period)
+            await asyncio.sleep(PERIOD_SECONDS)
 
     async def _leaves(self, browser: Browser) -> None:
         while self._goes_on():
             session = await self._session_of(browser)
-            await self._uses(browser, session, random.uniform(1, 4))
+            await self._uses(browser, session, random.uniform(_SHORTEST_SECONDS, _LONGEST_SECONDS))
             if self._goes_on() and session.ending_at is None:
                 await browser.sign_out(session)
                 self._bury(browser, session)
@@ -192,7 +211,7 @@ class Load:
     async def _leave_everywhere(self, one: Browser, other: Browser) -> None:
         while self._goes_on():
             session, another = await self._session_of(one), await self._session_of(other)
-            seconds = random.uniform(1, 4)
+            seconds = random.uniform(_SHORTEST_SECONDS, _LONGEST_SECONDS)
             # The other one still refreshes when it is signed out.
             goes_on = asyncio.create_task(self._uses(other, another, seconds + 1))
             await self._uses(one, session, seconds)
@@ -207,7 +226,7 @@ class Load:
         while self._goes_on() and time.monotonic() < until and session.ended_at is None:
             await browser.refresh(session)
             await browser.call(session)
-            await asyncio.sleep(self._period)
+            await asyncio.sleep(PERIOD_SECONDS)
 
     async def _rests(self, seconds: float) -> bool:
         """Do nothing for so long; False where the work ends meanwhile."""
@@ -249,7 +268,6 @@ class Load:
         await asyncio.gather(*(ready(browser) for browser in self._browsers))
 
     async def _settle(self, findings: Findings) -> None:
-        deadline = time.monotonic() + BACK_WITHIN_SECONDS
         live = [
             (browser, browser.session)
             for browser in self._browsers
@@ -257,7 +275,7 @@ class Load:
         ]
 
         async def check(browser: Browser, session: Session) -> None:
-            if not await browser.refresh_until_answered(session, deadline):
+            if not await browser.refresh_within(BACK_WITHIN_SECONDS, session):
                 findings.wrong.append(f"nobody who holds the newest token may have to wait for so long: {browser!r}")
             elif not await browser.call(session):
                 findings.wrong.append(f"the api did not take a fresh token: {browser!r}")
@@ -281,8 +299,8 @@ class Load:
         return Browser(name, account, self._stack.origin, self._issuer, self._api)
 
     async def _close(self) -> None:
-        await self._issuer.close()
-        await self._api.close()
+        for way in (self._edge, self._issuer, self._api):
+            await way.close()
 
     def _run(self, work: Coroutine[Any, Any, T], timeout_seconds: float) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_seconds)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from paseport_testkit.harness.redis import RedisCluster
 from paseport_testkit.harness.waiting import NotInTime, wait_until
 from redis.exceptions import RedisError
 
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS: Final = 1.0
 
 
 def wait_for_two_replicas(redis: RedisCluster, timeout_seconds: float = 60) -> None:
@@ -23,3 +25,20 @@ def wait_for_two_replicas(redis: RedisCluster, timeout_seconds: float = 60) -> N
         return None
 
     wait_until("the primary has two replicas", missing, timeout_seconds)
+
+
+class Failovers:
+    """Counts how often the Sentinels replaced the primary since this was made."""
+
+    def __init__(self, redis: RedisCluster) -> None:
+        self._redis = redis
+        self._before = self._epoch()
+
+    @property
+    def count(self) -> int:
+        """How many there were; more than one where a busy machine kept a new primary from answering in time."""
+        return self._epoch() - self._before
+
+    def _epoch(self) -> int:
+        states = (watcher.primary_of(self._redis.master_name) for watcher in self._redis.watchers)
+        return max(int(state["config-epoch"]) for state in states if state is not None)

@@ -1,0 +1,161 @@
+"""MariaDB goes away, is in each other's way, or has no connection left, while people work."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from findings import REVOKED_WITHIN_SECONDS, Report
+from load import Load
+from paseport_testkit.harness.accounts import Account
+from paseport_testkit.harness.stack import Stack
+from paseport_testkit.harness.waiting import wait_until
+
+OUTAGE_SECONDS = 3.0
+RECOVERED_WITHIN_SECONDS = 5.0
+LOCK_SECONDS = 6
+DEADLINE_SECONDS = 2.0
+"""How long any question to MariaDB may take."""
+SLACK_SECONDS = 2.0
+"""What a busy machine adds to a deadline."""
+POOL = 10
+"""Who has a connection waits for the lock; everybody else is refused because there is none."""
+CROWD = 40
+ROUNDS = 6
+_USERS = "paseport.users"
+
+
+@contextmanager
+def beside(stack: Stack, *statements: str) -> Iterator[None]:
+    """Run statements on a connection of their own while the block runs, and wait for both."""
+    thread = threading.Thread(target=stack.mariadb.execute, args=statements)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def deadlocks(stack: Stack) -> int:
+    ((count,),) = stack.mariadb.execute(
+        "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'INNODB_DEADLOCKS'"
+    )
+    return int(count)
+
+
+def test_mariadb_is_killed_and_restarted(stack: Stack, browsers: Load, report: Report) -> None:
+    """P7, FT-14: refreshing and verifying never stop, signing out is acknowledged; the record is back within 5 s."""
+    with browsers.at_work() as findings:
+        stack.mariadb.kill()
+        time.sleep(DEADLINE_SECONDS)
+        signed_out = findings.signed_out
+        time.sleep(OUTAGE_SECONDS - DEADLINE_SECONDS)
+        acknowledged_meanwhile = findings.signed_out - signed_out
+        stack.mariadb.start()
+        started_at = time.monotonic()
+        wait_until("both issuers read the record again", lambda: _unless_read(stack, browsers), 30)
+        back_after = time.monotonic() - started_at
+        browsers.wait_until_flowing(findings)
+
+    report(findings, f"the record was back after {back_after:.1f} s, {acknowledged_meanwhile} sign-outs meanwhile")
+    assert back_after <= RECOVERED_WITHIN_SECONDS
+    assert findings.refresh_gap() <= REVOKED_WITHIN_SECONDS
+    assert findings.verify_gap() <= REVOKED_WITHIN_SECONDS
+
+
+def _unless_read(stack: Stack, browsers: Load) -> str | None:
+    headers = {
+        "Host": stack.origin.removeprefix("https://"),
+        "Authorization": f"Bearer {browsers.an_access_token()}",
+    }
+    for issuer in stack.issuers.values():
+        answer = httpx.get(f"{issuer.url}/users/v1", params={"limit": 1}, headers=headers, timeout=20)
+        assert answer.status_code in (200, 503), answer.text
+        if answer.status_code != 200:
+            return answer.text
+    return None
+
+
+async def test_writers_deadlock(stack: Stack, browsers: Load, report: Report) -> None:
+    """Twenty administrators change two users at once, each pair in both orders: one wins, the others are told so."""
+    before = deadlocks(stack)
+    with browsers.at_work() as findings:
+        token, accounts = browsers.an_access_token(), browsers.accounts[:2]
+        async with httpx.AsyncClient(
+            base_url=stack.issuers[0].url,
+            headers={"Host": stack.origin.removeprefix("https://"), "Authorization": f"Bearer {token}"},
+            timeout=20,
+            limits=httpx.Limits(max_connections=CROWD),
+        ) as admin:
+            statuses: list[int] = []
+            for number in range(ROUNDS):
+                statuses += await _change_at_once(admin, accounts, number)
+
+    report(findings, f"{deadlocks(stack) - before} deadlocks, {statuses.count(200)} of {len(statuses)} changes")
+    assert set(statuses) <= {200, 412, 503}
+    assert statuses.count(200) >= ROUNDS
+    assert deadlocks(stack) > before
+
+
+async def _change_at_once(admin: httpx.AsyncClient, accounts: list[Account], number: int) -> list[int]:
+    users = []
+    for account in accounts:
+        found = (await admin.get("/users/v1", params={"search": account.username})).json()["items"]
+        (user,) = (user for user in found if user["username"] == account.username)
+        users.append((user["id"], (await admin.get(f"/users/v1/{user['id']}")).headers["ETag"]))
+
+    async def change(user_id: str, version: str, writer: int) -> int:
+        answer = await admin.patch(
+            f"/users/v1/{user_id}",
+            json={"display_name": f"round {number}, writer {writer}"},
+            headers={"If-Match": version},
+        )
+        assert answer.status_code != 503 or "retry-after" in answer.headers, answer.headers
+        return answer.status_code
+
+    return await asyncio.gather(*(change(*users[writer % 2], writer) for writer in range(20)))
+
+
+async def test_no_connection_is_left(stack: Stack, browsers: Load, report: Report) -> None:
+    """FT-16: somebody outside holds all users. Whoever needs the record is told to wait; nobody else notices."""
+    with browsers.at_work() as findings:
+        with beside(stack, "BEGIN", f"SELECT id FROM {_USERS} FOR UPDATE", f"SELECT SLEEP({LOCK_SECONDS})"):  # noqa: S608
+            wait_until("the users are held", lambda: _unless_held(stack), 10)
+            seconds = await _sign_in_at_once(stack, browsers.accounts[0])
+        browsers.wait_until_flowing(findings)
+
+    within_a_second = sum(took <= 1 + SLACK_SECONDS for took in seconds)
+    report(
+        findings, f"{within_a_second} of {len(seconds)} sign-ins refused at once, the last after {max(seconds):.1f} s"
+    )
+    assert findings.refresh_gap() <= REVOKED_WITHIN_SECONDS
+    assert findings.verify_gap() <= REVOKED_WITHIN_SECONDS
+    assert within_a_second >= CROWD - POOL
+    assert max(seconds) <= DEADLINE_SECONDS + SLACK_SECONDS
+
+
+def _unless_held(stack: Stack) -> str | None:
+    rows = stack.mariadb.execute("SELECT info FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(%'")
+    return None if rows else "not yet"
+
+
+async def _sign_in_at_once(stack: Stack, account: Account) -> list[float]:
+    headers = {"Host": stack.origin.removeprefix("https://"), "Origin": stack.origin, "X-CSRF": "1"}
+    body = {"username": account.username, "password": account.password}
+
+    async with httpx.AsyncClient(
+        base_url=stack.issuers[1].url, headers=headers, timeout=20, limits=httpx.Limits(max_connections=CROWD)
+    ) as client:
+
+        async def sign_in() -> float:
+            began_at = time.monotonic()
+            answer = await client.post("/auth/v1/login/local", json=body)
+            assert answer.status_code == 503, answer.text
+            assert "retry-after" in answer.headers
+            return time.monotonic() - began_at
+
+        return await asyncio.gather(*(sign_in() for _ in range(CROWD)))
