@@ -25,13 +25,14 @@ from paseport_testkit.harness.process import log_in
 from paseport_testkit.harness.repository import REDIS_FOLDER, rendered
 from paseport_testkit.harness.service import Service
 from paseport_testkit.harness.switchboard import CLIENTS
-from paseport_testkit.harness.waiting import wait_until
+from paseport_testkit.harness.waiting import NotInTime, wait_until
 
 _ANSWER_TIMEOUT_SECONDS: Final = 1.0
 _NODES: Final = ("redis-0", "redis-1", "redis-2")
 _SENTINELS: Final = ("sentinel-0", "sentinel-1", "sentinel-2")
 _REPLICAS: Final = len(_NODES) - 1
 _QUORUM: Final = 2
+_GATHERING_SECONDS: Final = 3.0
 _ALONE: Final = ("min-replicas-to-write 0",)
 
 
@@ -375,11 +376,7 @@ class RedisCluster:
             self.network.restore()
         for service in disturbed:
             service.restore()
-        # All of them: one that still carries out a failover must not be disturbed.
-        wait_until("the Sentinels name one primary", lambda: self._no_working_primary(len(_SENTINELS)), 60)
-        for replica in self.replicas():
-            replica.follow(self.primary())
-        self.primary().wait_for_replicas(_REPLICAS)
+        wait_until("one primary has all replicas again", self._not_gathered, 60)
         # A Sentinel looks at its replicas every ten seconds; one that starts does so at once. (SENTINEL RESET would
         # make it forget them until that time is over.)
         for watcher in self.watchers:
@@ -444,6 +441,24 @@ class RedisCluster:
 
         wait_until("another Redis node is the primary", missing, timeout_seconds)
         return self.primary()
+
+    def _not_gathered(self) -> str | None:
+        """Let every node follow the primary. Which one that is is asked anew at each look: a failover that was under
+        way when the nodes came back ends with another one, and nobody can see it coming.
+        """
+        # All of them: one that still carries out a failover must not be disturbed.
+        if (reason := self._no_working_primary(len(_SENTINELS))) is not None:
+            return reason
+        primary = self.primary()
+        try:
+            for node in self.nodes:
+                if node is not primary:
+                    node.follow(primary)
+            primary.wait_for_replicas(_REPLICAS, _GATHERING_SECONDS)
+        except (RedisError, NotInTime) as late:
+            return str(late)
+        is_still = self._named_primary(len(_SENTINELS)) is primary and primary.role() == "master"
+        return None if is_still else f"{primary} is the primary no more"
 
     def _cuttable(self) -> Network:
         if self.network is None:
