@@ -443,8 +443,10 @@ class RedisCluster:
         return self.primary()
 
     def _not_gathered(self) -> str | None:
-        """Let every node follow the primary. Which one that is is asked anew at each look: a failover that was under
-        way when the nodes came back ends with another one, and nobody can see it coming.
+        """Let every node follow the primary, and say what is still missing.
+
+        Which one that is is asked anew at each look: a failover that was under way when the nodes came back ends with
+        another one, and nobody can see it coming.
         """
         # All of them: one that still carries out a failover must not be disturbed.
         if (reason := self._no_working_primary(len(_SENTINELS))) is not None:
