@@ -53,8 +53,8 @@ def test_services_are_drained_one_after_the_other_and_nobody_behind_the_edge_not
             wait_until("the edge uses it again", partial(_unless_used, service), 20)
 
     report(findings)
-    # The edge always finds somebody who answers. What services refuse by themselves, because the machine is too busy for
-    # a deadline, says that nothing was done; verifying has none.
+    # The edge always finds somebody who answers. What services refuse by themselves, because the machine is too busy
+    # for a deadline, says that nothing was done; verifying has none.
     assert set(findings.told_to_wait) <= {"login 503", "refresh 503", "logout 503"}
     assert findings.lost.total() == 0
     assert findings.refresh_gap() <= REVOKED_WITHIN_SECONDS
