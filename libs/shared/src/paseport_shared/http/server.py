@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -15,23 +16,54 @@ from litestar.types import ASGIApp
 _GRACEFUL_SECONDS: Final = 5
 """How long requests under way may take to end after a signal."""
 
+LINGER_SECONDS: Final = 5.0
+"""For ``serve`` behind an edge: longer than it keeps an idle connection (docker/nginx: 4 s)."""
+
+_LOOK_SECONDS: Final = 0.02
 _BACKLOG: Final = 2048
 _END_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, linger_seconds: float) -> None:
+        super().__init__(config)
+        self._linger_seconds = linger_seconds
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         # Signals belong to the process: each of two servers would take them from the other.
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._linger_seconds:
+            await self._linger(sockets or [])
+        await super().shutdown(sockets)
 
-async def serve(listeners: Sequence[tuple[ASGIApp, socket.socket]], stop: asyncio.Event) -> None:
+    async def _linger(self, sockets: list[socket.socket]) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in sockets:
+            listener.close()
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        end = time.monotonic() + self._linger_seconds
+        while True:  # uvicorn keeps a set, and tells nobody when somebody leaves it
+            if not self.server_state.connections or time.monotonic() >= end:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def serve(
+    listeners: Sequence[tuple[ASGIApp, socket.socket]], stop: asyncio.Event, *, linger_seconds: float = 0
+) -> None:
     """Serve each application on its socket until ``stop`` is set, then let requests under way end.
+
+    A service that closes an idle connection may do so while a request is on its way there, which then has no answer and
+    must not be repeated by whoever sent it. So who is connected is served for up to ``linger_seconds`` more, nobody new
+    is, and each answer asks to close the connection.
 
     The sockets listen already and are closed at the end. Lifespans belong to the caller.
     """
-    servers = [_server(app) for app, _ in listeners]
+    servers = [_server(app, linger_seconds) for app, _ in listeners]
     async with asyncio.TaskGroup() as group:
         for server, (_, listener) in zip(servers, listeners, strict=True):
             group.create_task(server.serve(sockets=[listener]))
@@ -59,7 +91,7 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, end)
 
 
-def _server(app: ASGIApp) -> _Server:
+def _server(app: ASGIApp, linger_seconds: float) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
@@ -74,5 +106,6 @@ def _server(app: ASGIApp) -> _Server:
             access_log=False,
             log_config=None,
             timeout_graceful_shutdown=_GRACEFUL_SECONDS,
-        )
+        ),
+        linger_seconds,
     )
