@@ -23,7 +23,7 @@ from bench.redis_benchmark import Rate, RedisBenchmark
 from bench.servers import environment_for, running_servers
 
 _ROUNDS: Final = 5
-_CONNECTIONS: Final = 48
+_CONNECTIONS: Final = 64
 _USERS: Final = 8
 _SECONDS: Final = 3.0
 _WARM_UP_SECONDS: Final = 1.0
