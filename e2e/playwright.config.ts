@@ -8,6 +8,8 @@ export default defineConfig({
 	testDir: 'tests',
 	// What the embedded mode has no parts for; the pictures are compared once, on the embedded mode.
 	testIgnore: stack ? ['**/screenshots.spec.ts'] : ['stack/**'],
+	// The account of the command line exists in the embedded mode alone.
+	...(stack ? { grepInvert: /@embedded/ } : {}),
 	globalSetup: './support/start-paseport.ts',
 	outputDir: 'test-results',
 	// One picture per page, theme and size. `npm run test:update-screenshots` draws them anew; look at them before you commit.

@@ -84,7 +84,7 @@ test.describe('C · Deleting users', () => {
 		expect(await api.get(admins[0]?.id ?? '')).toEqual(admins[0]);
 	});
 
-	test('the built-in account is shown, and cannot be changed', async ({ page, admin, api }) => {
+	test('the built-in account is shown, and cannot be changed @embedded', async ({ page, admin, api }) => {
 		const builtIn = (await api.list({ limit: '200' })).find((user) => user.built_in);
 		await openAs(page, admin, `/users/${builtIn?.id}`);
 
