@@ -57,7 +57,7 @@ test-drills: $(PYTHON_READY) services ## The whole installation while its parts 
 	$(BIN)/pytest e2e/drills
 
 drills: $(PYTHON_READY) services ## A hundred failovers under load; takes a quarter of an hour
-	PASEPORT_DRILL_KILLS=100 $(BIN)/pytest -s e2e/drills/test_redis_primary.py -k again_and_again
+	PASEPORT_DRILL_KILLS=100 $(BIN)/pytest -s -o faulthandler_timeout=1800 e2e/drills/test_redis_primary.py -k again_and_again
 
 test-frontend: $(FRONTEND_READY) ## Type check and unit tests of the app
 	cd frontend && npm run check && npm run test

@@ -124,7 +124,12 @@ class Load:
         finally:
             self._loop.call_soon_threadsafe(self._stopping.set)
             findings.ended_at = time.monotonic()
-            working.result(_STOP_SECONDS)
+            try:
+                working.result(_STOP_SECONDS)
+            except TimeoutError:
+                # Somebody is still told to come back. The next drill begins without them.
+                working.cancel()
+                raise
         self._run(self._settle(findings), _STOP_SECONDS)
 
     def wait_until_flowing(self, findings: Findings, timeout_seconds: float = 30) -> None:

@@ -12,14 +12,20 @@ _LOOK_SECONDS: Final = 1.0
 
 
 def wait_for_two_replicas(redis: RedisCluster, timeout_seconds: float = 60) -> None:
-    """Wait until whichever node is the primary then has two replicas with all data.
+    """Wait until all Sentinels are content with one primary, whichever, which has two replicas with all data.
 
-    On a machine with much else to do the Sentinels may by mistake replace a primary that answers too late.
+    On a machine with much else to do they may replace a primary by mistake, because it answers too late. Whoever kills
+    the next one before they are done with that may leave them with no two of one opinion.
     """
 
     def missing() -> str | None:
+        states = [watcher.primary_of(redis.master_name) for watcher in redis.watchers]
+        views = {(state["port"], state["flags"]) if state else None for state in states}
         try:
-            redis.primary().wait_for_replicas(2, timeout_seconds=_LOOK_SECONDS)
+            primary = redis.primary()
+            if views != {(str(primary.port), "master")}:
+                return f"the Sentinels see {views}"
+            primary.wait_for_replicas(2, timeout_seconds=_LOOK_SECONDS)
         except (LookupError, RedisError, NotInTime) as reason:
             return str(reason)
         return None
