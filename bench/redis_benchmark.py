@@ -16,7 +16,7 @@ from paseport_shared.adapters.redis.script import Argument, ScriptCall
 from paseport_testkit.harness.redis import RedisNode
 
 from bench.figures import BenchProblem
-from bench.processes import cpu_seconds
+from bench.processes import cpu_seconds, pin
 
 PROGRAM: Final = "redis-benchmark"
 _CONNECTIONS: Final = 50
@@ -97,6 +97,7 @@ async def _output_of(command: Sequence[Argument]) -> str:
     process = await asyncio.create_subprocess_exec(
         *(str(part) for part in command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
+    pin(process.pid, 0)
     try:
         output, _ = await asyncio.wait_for(process.communicate(), _MOST_SECONDS)
     except TimeoutError:

@@ -20,6 +20,7 @@ from paseport_testkit.harness.paseport import PaseportService
 from paseport_testkit.harness.process import ServerFailed
 from paseport_testkit.harness.programs import MissingPrograms, missing_programs
 from paseport_testkit.harness.redis import RedisCluster
+from paseport_testkit.harness.service import Service
 from paseport_testkit.harness.stack import Stack
 from paseport_testkit.harness.waiting import NotInTime
 
@@ -71,10 +72,15 @@ async def running_stack() -> AsyncIterator[Stack]:
 
 def product_of(stack: Stack, service: PaseportService) -> Product:
     """Return a service of the stack as its edge talks to it."""
+    return Product(pid_of(service), service.port, origin=stack.origin)
+
+
+def pid_of(service: Service) -> int:
+    """Return the process id of a server that runs. Raises ``BenchProblem`` with the end of its log otherwise."""
     pid = service.process.pid
     if pid is None:
-        raise BenchProblem(f"{service.name} has ended:\n{service.process.log_tail()}")
-    return Product(pid, service.port, origin=stack.origin)
+        raise BenchProblem(f"{service.process.name} has ended:\n{service.process.log_tail()}")
+    return pid
 
 
 async def sign_in(product: Product, connection: Connection, account: Account) -> SignedIn:

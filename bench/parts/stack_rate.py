@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from paseport_testkit.harness.redis import RedisCluster, RedisNode
+from paseport_testkit.harness.redis import RedisCluster
 
 from bench.figures import BenchProblem, Bound, Figure, Gate, figure_of
 from bench.issuer import LOWEST_COST, ORIGIN, active_user
@@ -20,7 +20,7 @@ from bench.load import Generator, Job, Measured, generator
 from bench.processes import cpu_seconds, pin, read_line, started
 from bench.product import Product, sign_in_each
 from bench.redis_benchmark import Rate, RedisBenchmark
-from bench.servers import environment_for, running_servers
+from bench.servers import environment_for, pid_of, running_servers
 
 _ROUNDS: Final = 5
 _CONNECTIONS: Final = 64
@@ -31,7 +31,10 @@ _FIRST_REQUESTS: Final = 20_000
 
 
 async def measure_stack_rate() -> Sequence[Figure]:
-    """Take turns: the script alone, then refreshes over HTTP, each connection with a family of its own."""
+    """Take turns: the script alone, then refreshes over HTTP, each connection with a family of its own.
+
+    Redis has the same processor in both turns, and who asks it has the other one.
+    """
     scripts: list[Rate] = []
     refreshes: list[Measured] = []
     redis_cpu_us: list[float] = []
@@ -39,6 +42,8 @@ async def measure_stack_rate() -> Sequence[Figure]:
         log = Path(folder) / "log"
         issuer = ("python", "-m", "bench.issuer", str(LOWEST_COST), str(_USERS), "--redis")
         async with running_servers(RedisCluster) as cluster, generator(log) as load:
+            for service in (*cluster.nodes, *cluster.watchers):
+                pin(pid_of(service), 1)
             node = cluster.primary()
             script = RedisBenchmark(node)
             script.open_families()
@@ -52,9 +57,9 @@ async def measure_stack_rate() -> Sequence[Figure]:
                 pin(product.pid, 0)
                 for _ in range(_ROUNDS):
                     scripts.append(await script.run(requests))
-                    cpu = cpu_seconds(_pid(node))
+                    cpu = cpu_seconds(pid_of(node))
                     measured = await _refresh(load, product, tokens)
-                    cpu = cpu_seconds(_pid(node)) - cpu
+                    cpu = cpu_seconds(pid_of(node)) - cpu
                     # The warm-up is in it.
                     all_of_them = measured.requests_per_second * (_WARM_UP_SECONDS + measured.seconds)
                     redis_cpu_us.append(cpu / all_of_them * 1e6)
@@ -92,9 +97,3 @@ async def _refresh(load: Generator, product: Product, tokens: Sequence[str]) -> 
     if measured.wrong or not measured.requests:
         raise BenchProblem(f"{measured.wrong} of {measured.requests} refreshes were not answered with 200")
     return measured
-
-
-def _pid(node: RedisNode) -> int:
-    if node.process.pid is None:
-        raise BenchProblem(f"{node} has ended")
-    return node.process.pid
