@@ -14,6 +14,9 @@ FRONTEND_READY := frontend/node_modules/.setup-done
 E2E_READY := e2e/node_modules/.setup-done
 SPA_BUILT := frontend/build/.build-done
 
+# A file's tests stay together: they share what they started. Each process starts servers of its own, hence the bound.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 .PHONY: help setup services run stack test lint types contracts test-unit test-http test-drills test-frontend e2e drills fmt openapi bench bench-stack lock clean
 
 help: ## List the targets
@@ -48,13 +51,14 @@ contracts: $(PYTHON_READY) ## Which package may import which (.importlinter)
 	$(BIN)/lint-imports --no-logo
 
 test-unit: $(PYTHON_READY) services ## Domain, port contracts, adapters, use cases
-	$(BIN)/pytest libs services --ignore-glob='*/tests/http'
+	$(BIN)/pytest $(SIDE_BY_SIDE) libs services --ignore-glob='*/tests/http'
 
 test-http: $(PYTHON_READY) $(SPA_BUILT) services ## The services over HTTP
-	$(BIN)/pytest services/*/tests/http
+	$(BIN)/pytest $(SIDE_BY_SIDE) services/*/tests/http
 
 test-drills: $(PYTHON_READY) services ## The whole installation while its parts fail
-	$(BIN)/pytest e2e/drills
+	$(BIN)/pytest $(SIDE_BY_SIDE) e2e/drills/failure_table
+	$(BIN)/pytest e2e/drills --ignore e2e/drills/failure_table
 
 drills: $(PYTHON_READY) services ## A hundred failovers under load; takes a quarter of an hour
 	PASEPORT_DRILL_KILLS=100 $(BIN)/pytest -s -o faulthandler_timeout=1800 e2e/drills/test_redis_primary.py -k again_and_again

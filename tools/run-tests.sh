@@ -28,6 +28,6 @@ say "Summary"
 printf '  %s\n' "${summary[@]}"
 if [ -s "$SKIPPED_LOG" ]; then
     say "NOT EVERYTHING RAN (ALLOW_MISSING_SERVICES=1)"
-    sed 's/^/  left out: /' "$SKIPPED_LOG"
+    sort -u "$SKIPPED_LOG" | sed 's/^/  left out: /'
 fi
 exit $failed

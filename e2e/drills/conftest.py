@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final
 
 import pytest
@@ -10,8 +10,10 @@ from findings import Findings, Report
 from load import Load
 from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.stack import Stack
+from service_logs import ServiceLogs
 
 _LINES: Final = pytest.StashKey[list[str]]()
+_LOGS: Final = pytest.StashKey[ServiceLogs]()
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +57,25 @@ def report(request: pytest.FixtureRequest) -> Report:
         request.config.stash[_LINES].append(line)
         assert findings.problems() == []
 
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Know where each log ends before a drill begins."""
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if isinstance(stack, Stack):
+        item.stash[_LOGS] = ServiceLogs(stack.logs)
+    yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a drill that failed what the services and the Sentinels had to say."""
+    report = yield
+    logs = item.stash.get(_LOGS, None)
+    if report.when == "call" and report.failed and logs is not None:
+        report.sections.append(("Services and Sentinels", logs.summary()))
     return report
 
 

@@ -16,6 +16,10 @@ from paseport_testkit.harness.accounts import Account
 from paseport_testkit.harness.stack import Stack
 from paseport_testkit.harness.waiting import NotInTime
 
+GRACE_SECONDS: Final = 1
+"""How long a token that was spent may be presented again."""
+KEY_DOCUMENT_SECONDS: Final = 1
+"""The key document's max-age, and so how long a verifier may go by the last one where it does not know a key."""
 RECOVERY_SECONDS: Final = 5.0
 """How long after a part is back everything works again (P7)."""
 REVOKED_SECONDS: Final = 2.0

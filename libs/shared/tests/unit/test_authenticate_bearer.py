@@ -160,7 +160,7 @@ async def test_a_forged_token_is_refused_before_anybody_is_asked(verifier: Verif
         (RevocationKind.FAMILY, "fid-1", None),
         (RevocationKind.SESSION, "sid-1", None),
         (RevocationKind.KEY, "k4.pid.one", None),
-        (RevocationKind.USER, str(ALICE), 4),
+        pytest.param(RevocationKind.USER, str(ALICE), 4, id="RevocationKind.USER-alice-4"),
     ],
 )
 async def test_a_revoked_token_is_refused_before_the_directory_is_asked(

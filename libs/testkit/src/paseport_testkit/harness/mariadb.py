@@ -71,10 +71,12 @@ class MariaDb(Service):
         self.password = secrets.token_urlsafe(18)
         self._admin_password = secrets.token_urlsafe(18)
         self._data = folder / "data"
+        # A server that starts removes the temporary tables of whoever shares the folder.
+        self._temporary = folder / "tmp"
         self._set_up = folder / "set-up.sql"
         self._installation_log = folder / "install.log"
         self._as_this_user = ["--user=root"] if os.geteuid() == 0 else []
-        folder.mkdir(parents=True, exist_ok=True)
+        self._temporary.mkdir(parents=True, exist_ok=True)
         log = log_in(logs or folder, "mariadb")
         folders = [folder, MARIADB_FOLDER]
         super().__init__(server("mariadb", "mariadbd", self._arguments(), log, self._missing, folders=folders))
@@ -135,6 +137,7 @@ class MariaDb(Service):
             f"--defaults-file={MARIADB_FOLDER / 'paseport.cnf'}",
             *self._as_this_user,
             f"--datadir={self._data}",
+            f"--tmpdir={self._temporary}",
             f"--bind-address={self.host}",
             f"--port={self.port}",
             # Relative to the data folder: the path of a socket may have 107 characters only.
@@ -154,6 +157,7 @@ class MariaDb(Service):
             "--no-defaults",
             *self._as_this_user,
             f"--datadir={self._data}",
+            f"--tmpdir={self._temporary}",
             # root comes in through the socket only, as the user who owns the server.
             "--auth-root-authentication-method=socket",
             "--skip-test-db",

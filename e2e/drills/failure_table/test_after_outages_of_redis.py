@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import pytest
-from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.redis import RedisNode
 from paseport_testkit.harness.stack import Stack
 from people import (
@@ -28,26 +25,6 @@ from people import (
 
 FAILOVER_SECONDS: Final = 8.0
 """How long refreshing may be away when the primary has died (P6)."""
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("after-outages")
-    with Stack(folder / "stack", app=write_bare_app(folder / "app")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def everybody(stack: Stack) -> Iterator[People]:
-    with People(stack) as people:
-        yield people
-
-
-@pytest.fixture
-def people(stack: Stack, everybody: People) -> Iterator[People]:
-    everybody.let_admin_in()
-    yield everybody
-    stack.restore()
 
 
 def unless_kept_out(person: Person) -> str | None:

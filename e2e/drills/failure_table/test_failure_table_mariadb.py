@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from paseport_testkit.harness.accounts import Account
-from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.stack import Stack
 from people import (
+    GRACE_SECONDS,
     RECOVERY_SECONDS,
     REVOKED_SECONDS,
     People,
@@ -23,29 +22,6 @@ from people import (
     unless_status,
     unless_unavailable,
 )
-
-GRACE_SECONDS: Final = 1
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("mariadb-down")
-    settings = {"PASEPORT_REFRESH_GRACE": str(GRACE_SECONDS)}
-    with Stack(folder / "stack", app=write_bare_app(folder / "app"), links=True, settings=settings) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def everybody(stack: Stack) -> Iterator[People]:
-    with People(stack) as people:
-        yield people
-
-
-@pytest.fixture
-def people(stack: Stack, everybody: People) -> Iterator[People]:
-    everybody.let_admin_in()
-    yield everybody
-    stack.restore()
 
 
 class OnRecord:

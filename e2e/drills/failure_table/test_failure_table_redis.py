@@ -9,10 +9,10 @@ from typing import Final
 
 import httpx
 import pytest
-from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.stack import Stack
 from paseport_testkit.harness.switchboard import CLIENTS
 from people import (
+    GRACE_SECONDS,
     RECOVERY_SECONDS,
     REVOKED_SECONDS,
     ROLES_SECONDS,
@@ -29,33 +29,10 @@ from people import (
     unless_unavailable,
 )
 
-GRACE_SECONDS: Final = 1
 DENY_SECONDS: Final = 5.0
 """Without an answer of either feed for so long a verifier denies."""
 LONG_POLL_SECONDS: Final = 1.0
 """How long a reader of a feed waits for news before it hears that there is none."""
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("redis-down")
-    app = write_bare_app(folder / "app")
-    settings = {"PASEPORT_REFRESH_GRACE": str(GRACE_SECONDS)}
-    with Stack(folder / "stack", app=app, links=True, partitionable=True, settings=settings) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def everybody(stack: Stack) -> Iterator[People]:
-    with People(stack) as people:
-        yield people
-
-
-@pytest.fixture
-def people(stack: Stack, everybody: People) -> Iterator[People]:
-    everybody.let_admin_in()
-    yield everybody
-    stack.restore()
 
 
 def kill_redis(stack: Stack) -> None:

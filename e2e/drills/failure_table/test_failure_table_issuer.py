@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paseport.grammar import parse_token
 from paseport.paserk import public_key_id
 from paseport.v4_public import assemble, footer_for, signing_input
-from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.stack import Stack
 from people import (
+    KEY_DOCUMENT_SECONDS,
     RECOVERY_SECONDS,
     People,
     Person,
@@ -28,29 +26,6 @@ from people import (
 
 DENY_SECONDS: Final = 5.0
 """Without an answer of either feed for so long a verifier denies."""
-KEY_DOCUMENT_SECONDS: Final = 1
-"""The key document's max-age, and so how long a verifier may go by the last one where it does not know a key."""
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("issuer-down")
-    settings = {"PASEPORT_KEY_DOCUMENT_MAX_AGE": str(KEY_DOCUMENT_SECONDS)}
-    with Stack(folder / "stack", app=write_bare_app(folder / "app"), settings=settings) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def everybody(stack: Stack) -> Iterator[People]:
-    with People(stack) as people:
-        yield people
-
-
-@pytest.fixture
-def people(stack: Stack, everybody: People) -> Iterator[People]:
-    everybody.let_admin_in()
-    yield everybody
-    stack.restore()
 
 
 def with_unknown_key(person: Person) -> Person:

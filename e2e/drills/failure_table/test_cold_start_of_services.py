@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
-from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.paseport import PaseportService
 from paseport_testkit.harness.process import ServerFailed
 from paseport_testkit.harness.service import Service
@@ -24,26 +23,6 @@ from people import (
     unless_status,
     unless_unavailable,
 )
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("cold-starts")
-    with Stack(folder / "stack", app=write_bare_app(folder / "app")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def everybody(stack: Stack) -> Iterator[People]:
-    with People(stack) as people:
-        yield people
-
-
-@pytest.fixture
-def people(stack: Stack, everybody: People) -> Iterator[People]:
-    everybody.let_admin_in()
-    yield everybody
-    stack.restore()
 
 
 def parts_down(service: PaseportService) -> set[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.stack import Stack
 from people import (
+    GRACE_SECONDS,
     RECOVERY_SECONDS,
     REVOKED_SECONDS,
     ROLES_SECONDS,
@@ -24,30 +23,8 @@ from people import (
     unless_unavailable,
 )
 
-GRACE_SECONDS: Final = 1
 TRIES_OF_AN_APP: Final = 12
 """More than an account may be guessed at in 15 minutes."""
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("vault-down")
-    settings = {"PASEPORT_REFRESH_GRACE": str(GRACE_SECONDS)}
-    with Stack(folder / "stack", app=write_bare_app(folder / "app"), settings=settings) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def everybody(stack: Stack) -> Iterator[People]:
-    with People(stack) as people:
-        yield people
-
-
-@pytest.fixture
-def people(stack: Stack, everybody: People) -> Iterator[People]:
-    everybody.let_admin_in()
-    yield everybody
-    stack.restore()
 
 
 def test_vault_down_verifying_works(stack: Stack, people: People) -> None:
