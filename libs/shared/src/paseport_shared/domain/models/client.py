@@ -1,32 +1,162 @@
-"""OAuth clients."""
+"""OAuth clients (RFC 6749 §2)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import enum
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from paseport_shared.domain.models.secret import Secret
+
+OPENID: Final = "openid"
+OFFLINE_ACCESS: Final = "offline_access"
+SCOPES: Final = (OPENID, "profile", "email", "roles", OFFLINE_ACCESS, "account", "admin")
+"""Every scope there is (design §3)."""
+FIRST_PARTY_ONLY: Final = frozenset({"account", "admin"})
+"""Scopes that only first-party clients may hold."""
+FIRST_PARTY_SCOPE: Final = tuple(scope for scope in SCOPES if scope != OFFLINE_ACCESS)
+
+
+class ApplicationType(enum.Enum):
+    """What kind of program a client is (OpenID Connect Registration §2): it decides which redirect URIs it may have."""
+
+    WEB = "web"
+    NATIVE = "native"
+
+
+class ClientAuthMethod(enum.Enum):
+    """How a client authenticates at the token endpoint (RFC 7591 §2)."""
+
+    NONE = "none"
+    BASIC = "client_secret_basic"
+    POST = "client_secret_post"
+
+
+class GrantType(enum.Enum):
+    """What a client may ask for at the token endpoint."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    REFRESH_TOKEN = "refresh_token"
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+class ClientSource(enum.Enum):
+    """Where a client is defined, and so who can change it."""
+
+    BUILT_IN = "built_in"
+    SETTINGS = "settings"
+    """OAUTH_CLIENTS_JSON."""
+    RECORD = "record"
+    """Administrators."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecretHash:
+    """One secret of a client, as it is kept: its SHA-256, which suffices for text of 256 random bits.
+
+    ``expires_at`` is set on the older of two while they are rolled.
+    """
+
+    id: str
+    digest: bytes = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None = None
+
+    @classmethod
+    def of(cls, secret: Secret[str], *, secret_id: str, created_at: datetime) -> ClientSecretHash:
+        """Return the hash of a secret that is being set."""
+        return cls(secret_id, digest_of(secret), created_at)
+
+    def is_live(self, now: datetime) -> bool:
+        """Say whether the secret still counts."""
+        return self.expires_at is None or now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client that may hold tokens: its scopes and the audience its access tokens get."""
+    """A client that may hold tokens.
+
+    ``audience`` is what its access tokens are for where it names no ``resource``; ``audiences`` are what it may name
+    (RFC 8707). ``scope`` is what it may ask for at most. ``access_token_lifetime`` and ``refresh_lifetime`` replace the
+    installation's where they are shorter.
+    """
 
     client_id: str
+    name: str
     first_party: bool
     scope: tuple[str, ...]
     audience: str
+    audiences: tuple[str, ...] = ()
+    application_type: ApplicationType = ApplicationType.WEB
+    auth_method: ClientAuthMethod = ClientAuthMethod.NONE
+    secrets: tuple[ClientSecretHash, ...] = ()
+    grants: frozenset[GrantType] = frozenset()
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    require_pkce: bool = True
+    access_token_lifetime: timedelta | None = None
+    refresh_lifetime: timedelta | None = None
+    disabled: bool = False
+    source: ClientSource = ClientSource.RECORD
+    revision: int = 1
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the client can keep no secret (RFC 6749 §2.1)."""
+        return self.auth_method is ClientAuthMethod.NONE
+
+    def may_use(self, grant: GrantType) -> bool:
+        """Say whether the client is registered for a grant."""
+        return grant in self.grants
+
+    def is_authentic(self, secret: Secret[str], now: datetime) -> bool:
+        """Say whether ``secret`` is one of the client's. All are compared, in constant time (TE-05)."""
+        presented = digest_of(secret)
+        matches = [hmac.compare_digest(held.digest, presented) and held.is_live(now) for held in self.secrets]
+        return any(matches)
 
 
-FIRST_PARTY_SCOPE = ("openid", "profile", "email", "roles", "account", "admin")
+def digest_of(secret: Secret[str]) -> bytes:
+    """Return what is kept of a client secret."""
+    return hashlib.sha256(secret.reveal().encode()).digest()
 
 
 def built_in_clients(issuer: str) -> tuple[Client, ...]:
     """Return the clients every installation has: ``bff`` (the app) and ``cli`` (the command line)."""
     audience = api_audience(issuer)
     return (
-        Client("bff", first_party=True, scope=FIRST_PARTY_SCOPE, audience=audience),
-        Client("cli", first_party=True, scope=FIRST_PARTY_SCOPE, audience=audience),
+        Client(
+            "bff",
+            name="Paseport",
+            first_party=True,
+            scope=FIRST_PARTY_SCOPE,
+            audience=audience,
+            grants=frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN}),
+            source=ClientSource.BUILT_IN,
+        ),
+        Client(
+            "cli",
+            name="Paseport command line",
+            first_party=True,
+            scope=FIRST_PARTY_SCOPE,
+            audience=audience,
+            application_type=ApplicationType.NATIVE,
+            grants=frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN}),
+            source=ClientSource.BUILT_IN,
+        ),
     )
 
 
 def api_audience(issuer: str) -> str:
     """Return the audience of first-party access tokens."""
     return f"{issuer}/api"
+
+
+def userinfo_audience(issuer: str) -> str:
+    """Return the audience of access tokens that a third-party client gets where it names no ``resource``."""
+    return f"{issuer}/userinfo"

@@ -1,0 +1,38 @@
+"""Authorization codes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from paseport_shared.domain.models.authorization import AuthorizationCode, Redemption
+
+
+class AuthorizationCodeStore(Protocol):
+    """Codes, each good for one use (RFC 6749 §4.1.2). Expiry is decided by the caller, with the code's own time.
+
+    Every method raises ``Unavailable`` when the store does not answer, or could not confirm a write on as many replicas
+    as it must.
+    """
+
+    async def put(self, code: AuthorizationCode) -> None:
+        """Store a new code. Raises ``AlreadyExists`` for a known id."""
+        ...
+
+    async def find(self, code_id: str) -> AuthorizationCode | None:
+        """Return the code, used or not, while it is remembered (``CODE_REMEMBERED`` beyond its end), else None."""
+        ...
+
+    async def redeem(self, code_id: str) -> Redemption:
+        """Use the code up in one atomic step: of concurrent callers exactly one gets REDEEMED.
+
+        Everybody later gets REUSED, which is remembered (``was_reused``). Never retried by a driver: a repeated call is
+        a second use.
+        """
+        ...
+
+    async def was_reused(self, code_id: str) -> bool:
+        """Say whether a second use was noticed: asked by the first one before it answers.
+
+        True also where nobody knows the code any more.
+        """
+        ...
