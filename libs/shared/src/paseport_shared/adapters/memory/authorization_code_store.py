@@ -1,0 +1,53 @@
+"""Authorization codes in memory."""
+
+from __future__ import annotations
+
+from paseport_shared.adapters.memory.outage import MemoryOutage
+from paseport_shared.adapters.memory.tidying import TidyingPace
+from paseport_shared.domain.errors import AlreadyExists
+from paseport_shared.domain.models.authorization import CODE_LIFETIME, CODE_REMEMBERED, AuthorizationCode, Redemption
+
+
+class MemoryAuthorizationCodeStore:
+    """``AuthorizationCodeStore`` in two dicts. No method awaits between reading and writing."""
+
+    def __init__(self, outage: MemoryOutage | None = None) -> None:
+        self._outage = outage or MemoryOutage()
+        self._codes: dict[str, AuthorizationCode] = {}
+        self._uses: dict[str, int] = {}
+        self._pace = TidyingPace()
+
+    async def put(self, code: AuthorizationCode) -> None:
+        """Store a new code. Raises ``AlreadyExists`` for a known id."""
+        self._outage.check()
+        if code.id in self._codes:
+            raise AlreadyExists("code")
+        if self._pace.is_due(len(self._codes)):
+            self._tidy(code)
+        self._codes[code.id] = code
+        self._uses[code.id] = 0
+
+    async def find(self, code_id: str) -> AuthorizationCode | None:
+        """Return the code, used or not, while it is remembered, else None."""
+        self._outage.check()
+        return self._codes.get(code_id)
+
+    async def redeem(self, code_id: str) -> Redemption:
+        """Use the code up in one atomic step: of concurrent callers exactly one gets REDEEMED."""
+        self._outage.check()
+        if code_id not in self._uses:
+            return Redemption.GONE
+        self._uses[code_id] += 1
+        return Redemption.REDEEMED if self._uses[code_id] == 1 else Redemption.REUSED
+
+    async def was_reused(self, code_id: str) -> bool:
+        """Say whether a second use was noticed. True also where nobody knows the code any more."""
+        self._outage.check()
+        return self._uses.get(code_id, 2) > 1
+
+    def _tidy(self, newest: AuthorizationCode) -> None:
+        made_at = newest.expires_at - CODE_LIFETIME
+        for code in tuple(self._codes.values()):
+            if made_at >= code.expires_at + CODE_REMEMBERED:
+                del self._codes[code.id], self._uses[code.id]
+        self._pace.swept(len(self._codes))
