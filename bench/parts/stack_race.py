@@ -119,6 +119,7 @@ def _family() -> RefreshFamily:
         client_id="bff",
         key=Secret(secrets.token_bytes(32)),
         scope=("openid", "roles"),
+        audience="https://auth.example.com/api",
         auth_time=now,
         amr=("pwd",),
         generation=0,

@@ -54,6 +54,7 @@ def a_family(
         client_id=client_id,
         key=Secret(secrets.token_bytes(32)),
         scope=("openid", "roles"),
+        audience="https://auth.example.com/api",
         auth_time=at - SECOND,
         amr=("pwd", "otp"),
         generation=0,

@@ -13,12 +13,13 @@ import pytest
 import sqlalchemy as sa
 from issuer_http import HttpWorld, problem
 from issuer_sqlite import running_on_sqlite, statements
-from issuer_world import PASSWORD
+from issuer_world import ISSUER, PASSWORD
 from litestar.handlers import HTTPRouteHandler
 from paseport_issuer.use_cases.sign_access_token import UserGrant
 from paseport_shared.adapters.sql.tables import metadata
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.audit import AuditEvent
+from paseport_shared.domain.models.client import api_audience
 from paseport_shared.domain.models.user import User, UserQuery
 from paseport_shared.domain.ports.record import RecordTransaction
 from paseport_shared.http.bearer import required_scopes
@@ -112,7 +113,16 @@ async def become(http: HttpWorld, caller: str, own: User, root: User) -> str:
     async with http.bearer(await http.token("root")) as admin:
         match caller:
             case "admin without the scope":
-                grant = UserGrant(own.id, 1, None, "0" * 22, ("openid", "roles"), http.world.clock.now(), ("pwd",))
+                grant = UserGrant(
+                    own.id,
+                    1,
+                    None,
+                    "0" * 22,
+                    ("openid", "roles"),
+                    api_audience(ISSUER),
+                    http.world.clock.now(),
+                    ("pwd",),
+                )
                 token = await http.world.token_for(grant)
             case "demoted admin":
                 assert (await admin.patch(path, json={"roles": ["User"]}, headers=tag)).status_code == 200

@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 from issuer_http import HttpWorld, problem
-from issuer_world import PASSWORD
+from issuer_world import ISSUER, PASSWORD
 from paseport_issuer.use_cases.sign_access_token import UserGrant
 from paseport_shared.domain.errors import InvalidAccessToken
+from paseport_shared.domain.models.client import api_audience
 from paseport_shared.domain.models.user import User
 
 NEW = {"username": "carol", "email": "carol@example.com", "roles": ["User"]}
@@ -74,7 +75,7 @@ async def test_a_user_without_the_role_is_forbidden_on_every_route_for_own_and_f
 async def test_an_admins_token_without_the_scopes_manages_nobody(http: HttpWorld, scope: tuple[str, ...]) -> None:
     """Design §3: a token is never worth more than its scope, whatever roles its subject has."""
     root = await http.world.add_user("root", roles=("Admin",))
-    grant = UserGrant(root.id, 1, None, "0" * 22, scope, http.world.clock.now(), ("pwd",))
+    grant = UserGrant(root.id, 1, None, "0" * 22, scope, api_audience(ISSUER), http.world.clock.now(), ("pwd",))
     token = await http.world.token_for(grant)
     async with http.bearer(token) as client:
         answers = await every_request(client, str(root.id))

@@ -116,6 +116,7 @@ class IssueTokens:
             client_id=client.client_id,
             key=Secret(self._randomness.token_bytes(32)),
             scope=client.scope,
+            audience=client.audience,
             auth_time=session.auth_time,
             amr=session.amr,
             generation=0,
@@ -135,6 +136,7 @@ def grant_of(family: RefreshFamily) -> UserGrant:
         session_id=family.session_id,
         family_id=family.id,
         scope=family.scope,
+        audience=family.audience,
         auth_time=family.auth_time,
         amr=family.amr,
     )

@@ -44,6 +44,7 @@ class MintCliToken:
             # No family stands behind it: it cannot be refreshed, but every verifier wants to see one.
             family_id=self._ids.id128(),
             scope=self._client.scope,
+            audience=self._client.audience,
             auth_time=self._clock.now(),
             amr=("cli",),
         )

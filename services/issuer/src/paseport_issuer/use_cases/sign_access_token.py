@@ -23,6 +23,7 @@ class UserGrant:
     session_id: str | None
     family_id: str
     scope: tuple[str, ...]
+    audience: str
     auth_time: datetime
     amr: tuple[str, ...]
 
@@ -49,11 +50,11 @@ class SignAccessToken:
     async def __call__(self, client: Client, grant: UserGrant, lifetime: timedelta | None = None) -> AccessToken:
         """Return a token for ``grant``, living ``lifetime`` (the issuer's default). Raises ``Unavailable``."""
         now = self._clock.now().replace(microsecond=0)
-        expires_in = lifetime or self._lifetime
+        expires_in = lifetime or self._lifetime_for(client)
         claims = Claims(
             issuer=self._issuer,
             subject=str(grant.user_id),
-            audience=client.audience,
+            audience=grant.audience,
             expires_at=now + expires_in,
             not_before=now,
             issued_at=now,
@@ -67,3 +68,23 @@ class SignAccessToken:
             amr=grant.amr,
         )
         return AccessToken(await self._signer.sign(claims), expires_in, grant.scope)
+
+    async def for_machine(self, client: Client, scope: tuple[str, ...], audience: str) -> AccessToken:
+        """Return a token that stands for the client itself (RFC 6749 §4.4). Raises ``Unavailable``."""
+        now = self._clock.now().replace(microsecond=0)
+        expires_in = self._lifetime_for(client)
+        claims = Claims(
+            issuer=self._issuer,
+            subject=client.client_id,
+            audience=audience,
+            expires_at=now + expires_in,
+            not_before=now,
+            issued_at=now,
+            token_id=self._ids.id128(),
+            client_id=client.client_id,
+            scope=scope,
+        )
+        return AccessToken(await self._signer.sign(claims), expires_in, scope)
+
+    def _lifetime_for(self, client: Client) -> timedelta:
+        return min(self._lifetime, client.access_token_lifetime or self._lifetime)

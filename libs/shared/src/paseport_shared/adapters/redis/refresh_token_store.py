@@ -39,6 +39,7 @@ class _Opened(msgspec.Struct, frozen=True):
     client_id: str
     key: bytes
     scope: tuple[str, ...]
+    audience: str
     auth_time: datetime
     amr: tuple[str, ...]
     opened_at: datetime
@@ -249,6 +250,7 @@ def _opened(family: RefreshFamily) -> _Opened:
         family.client_id,
         family.key.reveal(),
         family.scope,
+        family.audience,
         family.auth_time,
         family.amr,
         family.opened_at,
@@ -274,6 +276,7 @@ def _family(fields: Reply) -> RefreshFamily | None:
         client_id=opened.client_id,
         key=Secret(opened.key),
         scope=opened.scope,
+        audience=opened.audience,
         auth_time=opened.auth_time,
         amr=opened.amr,
         generation=int(fields[1]),

@@ -61,9 +61,9 @@ class Spent:
 class RefreshFamily:
     """The refresh tokens of one client in one session.
 
-    ``session_id`` is None for an offline family. ``generation`` is the live one; ``spent`` are the last
-    eight before it, newest last. ``unconfirmed`` marks an advance that too few replicas confirmed. ``user_version``
-    is the user's when the family was opened: a family of an older version is dead.
+    ``session_id`` is None for an offline family; ``audience`` is what its access tokens are for. ``generation`` is the
+    live one; ``spent`` are the last eight before it, newest last. ``unconfirmed`` marks an advance that too few replicas
+    confirmed. ``user_version`` is the user's when the family was opened: a family of an older version is dead.
     """
 
     id: str
@@ -73,6 +73,7 @@ class RefreshFamily:
     client_id: str
     key: Secret[bytes]
     scope: tuple[str, ...]
+    audience: str
     auth_time: datetime
     amr: tuple[str, ...]
     generation: int
