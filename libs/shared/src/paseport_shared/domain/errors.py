@@ -124,6 +124,61 @@ class InvalidGrant(AuthError):
         self.refusal = refusal
 
 
+class InvalidAuthorizationCode(InvalidGrant):
+    """An authorization code that is unknown, used, too old, or not its bearer's (RFC 6749 §5.2 ``invalid_grant``)."""
+
+    public = "The authorization code is not valid. Begin the sign-in again."
+
+
+class InvalidClient(AuthError):
+    """Client authentication failed: unknown client, wrong secret or method (RFC 6749 §5.2). One answer for all."""
+
+    code = "invalid_client"
+    public = "The client could not be authenticated."
+
+
+class UnauthorizedClient(AuthError):
+    """A known client that is not registered for what it asks (RFC 6749 §5.2)."""
+
+    code = "unauthorized_client"
+    public = "This client may not use this grant."
+
+
+class UnsupportedGrantType(AuthError):
+    """A grant that nobody may use here (RFC 6749 §5.2)."""
+
+    code = "unsupported_grant_type"
+    public = "This grant type is not supported."
+
+
+class InvalidScope(AuthError):
+    """A scope that is malformed, empty or beyond what the client may have (RFC 6749 §5.2)."""
+
+    code = "invalid_scope"
+    public = "The requested scope is not acceptable."
+
+
+class InvalidTarget(AuthError):
+    """A ``resource`` that the client has not registered (RFC 8707 §2)."""
+
+    code = "invalid_target"
+    public = "The requested resource is not acceptable."
+
+
+class RequestNotForClient(AuthError):
+    """An authorization request that names no client or no redirect URI of ours: a page, never a redirect (AZ-01)."""
+
+    code = "invalid_authorization_request"
+    public = "The application sent a request that cannot be answered."
+
+
+class UnknownTransaction(AuthError):
+    """A sign-in transaction that is over, or was begun in another browser."""
+
+    code = "unknown_transaction"
+    public = "This sign-in has expired. Go back to the application and begin again."
+
+
 class InvalidResetToken(AuthError):
     """A password reset link that is unknown, used, voided or too old."""
 

@@ -62,8 +62,8 @@ class RefreshFamily:
     """The refresh tokens of one client in one session.
 
     ``session_id`` is None for an offline family; ``audience`` is what its access tokens are for. ``generation`` is the
-    live one; ``spent`` are the last eight before it, newest last. ``unconfirmed`` marks an advance that too few replicas
-    confirmed. ``user_version`` is the user's when the family was opened: a family of an older version is dead.
+    live one; ``spent`` are the last eight before it, newest last. ``unconfirmed`` marks an advance that too few
+    replicas confirmed. ``user_version`` is the user's when the family was opened: a family of an older version is dead.
     """
 
     id: str
