@@ -29,11 +29,13 @@ from paseport_issuer.wiring import IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
 from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
 from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTokenStore
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
@@ -157,6 +159,8 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
             record=record,
             sessions=stores.sessions,
             families=stores.families,
+            transactions=MemoryTransactionStore(),
+            codes=MemoryAuthorizationCodeStore(),
             roles=stores.roles,
             limiter=stores.limiter,
             publisher=stores.feed,

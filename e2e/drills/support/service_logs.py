@@ -36,8 +36,8 @@ class ServiceLogs:
                 if line.startswith("{"):
                     entry = json.loads(line)
                     if entry.get("level") in _LEVELS:
-                        words = (str(entry[key]) for key in ("event", "part", "reason") if entry.get(key))
-                        yield entry["timestamp"].split("T")[1].rstrip("Z"), ", ".join(words)
+                        said = (str(entry[key]) for key in ("event", "part", "reason") if entry.get(key))
+                        yield entry["timestamp"].split("T")[1].rstrip("Z"), ", ".join(said)
                 elif any(event in line for event in _SENTINEL_EVENTS):
                     # 4711:X 26 Nov 2026 05:00:00.000 # +switch-master …
                     _, _, _, _, moment, _, *words = line.split()

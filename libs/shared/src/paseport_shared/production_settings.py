@@ -49,7 +49,10 @@ class RedisVariables(msgspec.Struct, frozen=True, kw_only=True):
     """How many replicas must confirm what an answer depends on: 1 behind Sentinel, 0 for a single node."""
     namespace_refresh_token: Annotated[str, Env("REDIS_NAMESPACE_REFRESH_TOKEN")] = "refresh_token"
     namespace_session: Annotated[str, Env("REDIS_NAMESPACE_SESSION")] = "session"
+    namespace_transaction: Annotated[str, Env("REDIS_NAMESPACE_TRANSACTION")] = "transaction"
+    namespace_authorization_code: Annotated[str, Env("REDIS_NAMESPACE_AUTHORIZATION_CODE")] = "authorization_code"
     namespace_role: Annotated[str, Env("REDIS_NAMESPACE_ROLE")] = "role"
+    namespace_client: Annotated[str, Env("REDIS_NAMESPACE_CLIENT")] = "client"
     namespace_attempts: Annotated[str, Env("REDIS_NAMESPACE_ATTEMPTS")] = "attempts"
     namespace_revocation: Annotated[str, Env("REDIS_NAMESPACE_REVOCATION")] = "revocation"
     namespace_pending_record: Annotated[str, Env("REDIS_NAMESPACE_PENDING_RECORD")] = "pending_record"
@@ -67,7 +70,10 @@ class RedisVariables(msgspec.Struct, frozen=True, kw_only=True):
         return {
             "REDIS_NAMESPACE_REFRESH_TOKEN": self.namespace_refresh_token,
             "REDIS_NAMESPACE_SESSION": self.namespace_session,
+            "REDIS_NAMESPACE_TRANSACTION": self.namespace_transaction,
+            "REDIS_NAMESPACE_AUTHORIZATION_CODE": self.namespace_authorization_code,
             "REDIS_NAMESPACE_ROLE": self.namespace_role,
+            "REDIS_NAMESPACE_CLIENT": self.namespace_client,
             "REDIS_NAMESPACE_ATTEMPTS": self.namespace_attempts,
             "REDIS_NAMESPACE_REVOCATION": self.namespace_revocation,
             "REDIS_NAMESPACE_PENDING_RECORD": self.namespace_pending_record,

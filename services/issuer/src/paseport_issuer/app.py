@@ -28,7 +28,7 @@ from paseport_shared.http.watch import WatchFeeds, WatchParts, reasons_of
 from paseport_issuer.handlers.cookies import Cookies
 from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
 from paseport_issuer.handlers.keys import key_document
-from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_tokens
+from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_handler
 from paseport_issuer.handlers.users import users_router
 from paseport_issuer.measure import MeasureBacklog, MeasuredLimiter, MeasuredLogin, MeasuredRefresh
 from paseport_issuer.settings import Settings
@@ -52,6 +52,8 @@ class Issuer:
         )
         self._settings = settings
         self._adapters = adapters
+        self._app_client = built_in_clients(settings.access_token_issuer)[0]
+        self._jar = Cookies(settings.cookie_secure)
         self._dependencies = _dependencies(settings, adapters, self.use)
         self._checks: dict[str, Check] = {
             "record": adapters.record.ping,
@@ -67,7 +69,7 @@ class Issuer:
         return self._app(
             [
                 login_local,
-                refresh_tokens,
+                refresh_handler(self.use.refresh_tokens, self._app_client, self._jar),
                 logout,
                 redeem_password_reset,
                 users_router,

@@ -26,7 +26,7 @@ from paseport_shared.domain.ports.signing_keys import SigningKeys
 from paseport_shared.http.metrics import IssuerMetrics, Signatures
 
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens
-from paseport_issuer.use_cases.login_local import LoginLocal, LoginLocalCommand
+from paseport_issuer.use_cases.login_local import LoginLocal, LoginLocalCommand, SignedIn
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand, RefreshTokens
 
 LOOK_SECONDS: Final = 5.0
@@ -47,12 +47,12 @@ class MeasuredLogin(LoginLocal):
         self._login = login
         self._outcomes = metrics.logins
 
-    async def __call__(self, command: LoginLocalCommand) -> IssuedTokens:
+    async def __call__(self, command: LoginLocalCommand) -> IssuedTokens | SignedIn:
         """See ``LoginLocal``."""
         with self._outcomes.noting_refusals():
-            issued = await self._login(command)
+            signed_in = await self._login(command)
         self._outcomes.note("accepted")
-        return issued
+        return signed_in
 
 
 class MeasuredRefresh(RefreshTokens):

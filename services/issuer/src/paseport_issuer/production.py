@@ -16,11 +16,13 @@ from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
 from paseport_shared.adapters.redis.access import RedisAccess
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
+from paseport_shared.adapters.redis.authorization_code_store import RedisAuthorizationCodeStore
 from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
 from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
 from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from paseport_shared.adapters.redis.session_store import RedisSessionStore
+from paseport_shared.adapters.redis.transaction_store import RedisTransactionStore
 from paseport_shared.adapters.sql import revision
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
@@ -91,6 +93,8 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             families=RedisRefreshTokenStore(
                 redis, settings.issuer.refresh_policy, settings.redis.namespace_refresh_token
             ),
+            transactions=RedisTransactionStore(redis, settings.redis.namespace_transaction),
+            codes=RedisAuthorizationCodeStore(redis, settings.redis.namespace_authorization_code),
             roles=RedisRoleDirectory(redis, keep_for=settings.role_ttl, namespace=settings.redis.namespace_role),
             limiter=RedisAttemptLimiter(redis, settings.redis.namespace_attempts),
             publisher=feed,

@@ -9,6 +9,7 @@ from typing import Final
 from paseport_shared.domain.models.client import built_in_clients
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
+from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.key_document import KeyDocument
 from paseport_shared.domain.ports.password_hasher import PasswordHasher
@@ -22,6 +23,7 @@ from paseport_shared.domain.ports.session_store import SessionStore
 from paseport_shared.domain.ports.signing_keys import SigningKeys
 from paseport_shared.domain.ports.token_signer import TokenSigner
 from paseport_shared.domain.ports.token_verifier import TokenVerifier
+from paseport_shared.domain.ports.transaction_store import TransactionStore
 from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.domain.revocation_relay import RevocationRelay
 from paseport_shared.http.background import Job
@@ -44,7 +46,9 @@ from paseport_issuer.use_cases.limit_attempts import LimitAttempts
 from paseport_issuer.use_cases.load_read_models import LoadReadModels
 from paseport_issuer.use_cases.login_local import LoginLocal
 from paseport_issuer.use_cases.mint_cli_token import MintCliToken
+from paseport_issuer.use_cases.new_family import NewFamily
 from paseport_issuer.use_cases.new_ids import NewIds
+from paseport_issuer.use_cases.open_session import OpenSession
 from paseport_issuer.use_cases.project_user import ProjectUser
 from paseport_issuer.use_cases.publish_revocations import PublishRevocations
 from paseport_issuer.use_cases.read_feed import ReadFeed
@@ -56,6 +60,7 @@ from paseport_issuer.use_cases.refresh_tokens import RefreshTokens
 from paseport_issuer.use_cases.resolve_subject import ResolveSubject
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
+from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
 
 FEEDS: Final = ("hot_store", "record")
 """The revocation feeds in order of preference, as the log and the metrics call them."""
@@ -68,6 +73,8 @@ class IssuerAdapters:
     record: Record
     sessions: SessionStore
     families: RefreshTokenStore
+    transactions: TransactionStore
+    codes: AuthorizationCodeStore
     roles: RoleDirectory
     limiter: AttemptLimiter
     publisher: RevocationPublisher
@@ -141,17 +148,22 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
     )
     project = ProjectUser(record, adapters.roles, revoke, clock)
     limits = LimitAttempts(adapters.limiter, clock, attempts_per_address=settings.login_attempts_per_address)
+    open_session = OpenSession(
+        sessions=adapters.sessions,
+        record=record,
+        policy=session_policy,
+        clock=clock,
+        randomness=randomness,
+        ids=ids,
+    )
+    new_family = NewFamily(refresh_policy, clock, randomness, ids)
+    transactions = SignInTransactions(adapters.transactions, clock, randomness, ids)
     issue = IssueTokens(
         sign=sign,
         refresh_key=refresh_key,
         families=adapters.families,
-        sessions=adapters.sessions,
-        record=record,
-        session_policy=session_policy,
-        refresh_policy=refresh_policy,
-        clock=clock,
-        randomness=randomness,
-        ids=ids,
+        open_session=open_session,
+        new_family=new_family,
     )
     return UseCases(
         login_local=LoginLocal(
@@ -160,6 +172,8 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
             hasher=adapters.hasher,
             limits=limits,
             issue=issue,
+            open_session=open_session,
+            transactions=transactions,
             sessions=adapters.sessions,
             revoke=revoke,
             clock=clock,

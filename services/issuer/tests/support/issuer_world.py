@@ -23,6 +23,7 @@ from paseport_issuer.wiring import IssuerAdapters, UseCases, wire
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
 from paseport_shared.adapters.memory.clock import ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
@@ -32,6 +33,7 @@ from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTok
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
@@ -120,6 +122,8 @@ class IssuerWorld:
             record=self.record,
             sessions=self.sessions,
             families=self.families,
+            transactions=MemoryTransactionStore(self.outages.redis),
+            codes=MemoryAuthorizationCodeStore(self.outages.redis),
             roles=self.roles,
             limiter=MemoryAttemptLimiter(self.outages.redis),
             publisher=self.feed,

@@ -31,11 +31,13 @@ from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
 from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
 from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
 from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTokenStore
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.published_keys import PublishedKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
@@ -108,6 +110,8 @@ async def open_embedded(
             record=record,
             sessions=sessions,
             families=MemoryRefreshTokenStore(issuer_settings.refresh_policy),
+            transactions=MemoryTransactionStore(),
+            codes=MemoryAuthorizationCodeStore(),
             roles=roles,
             limiter=MemoryAttemptLimiter(),
             publisher=feed,

@@ -29,6 +29,11 @@ class Cookies:
         """Name of the refresh token's cookie."""
         return self._name("refresh")
 
+    @property
+    def browser_name(self) -> str:
+        """Name of the cookie that binds sign-in transactions to a browser."""
+        return self._name("txn")
+
     def session(self, value: Secret[str]) -> Cookie:
         """Return the session cookie. Lax: a link from elsewhere must find the session (single sign-on)."""
         return self._cookie(self.session_name, value.reveal(), "lax")
@@ -36,6 +41,10 @@ class Cookies:
     def refresh(self, value: Secret[str]) -> Cookie:
         """Return the refresh token's cookie. Strict: only this application ever uses it."""
         return self._cookie(self.refresh_name, value.reveal(), "strict")
+
+    def browser(self, value: Secret[str]) -> Cookie:
+        """Return the cookie of sign-in transactions. Lax: the way back from a client or a provider is a link."""
+        return self._cookie(self.browser_name, value.reveal(), "lax")
 
     def cleared(self) -> list[Cookie]:
         """Return what removes both."""
@@ -51,6 +60,10 @@ class Cookies:
     def read_refresh(self, request: Request[Any, Any, Any]) -> Secret[str] | None:
         """Return the refresh token."""
         return _secret(request.cookies.get(self.refresh_name))
+
+    def read_browser(self, request: Request[Any, Any, Any]) -> Secret[str] | None:
+        """Return what binds sign-in transactions to this browser."""
+        return _secret(request.cookies.get(self.browser_name))
 
     def _name(self, name: str) -> str:
         return f"__Host-paseport-{name}" if self.secure else f"paseport-{name}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from litestar import Request, Response, post
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
 from paseport_shared.domain.errors import AuthenticationRequired
 from paseport_shared.domain.models.client import Client
@@ -16,11 +16,12 @@ from paseport_shared.http.client_address import client_address
 from paseport_shared.http.origin import refuse_foreign_origin, require_own_origin
 
 from paseport_issuer.handlers.cookies import Cookies
-from paseport_issuer.handlers.schemas.login import LocalLoginRequest, PasswordResetRequest, TokenResponse
+from paseport_issuer.handlers.paths import continue_path
+from paseport_issuer.handlers.schemas.login import Continuation, LocalLoginRequest, PasswordResetRequest, TokenResponse
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.end_session import EndSession, EndSessionCommand
 from paseport_issuer.use_cases.limit_attempts import LimitAttempts
-from paseport_issuer.use_cases.login_local import LoginLocal, LoginLocalCommand
+from paseport_issuer.use_cases.login_local import LoginLocal, LoginLocalCommand, SignedIn, TransactionOfBrowser
 from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset, RedeemResetCommand
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand, RefreshTokens
 
@@ -40,30 +41,40 @@ async def login_local(
     login: NamedDependency[LoginLocal],
     jar: NamedDependency[Cookies],
     caller: NamedDependency[Caller],
-) -> Response[TokenResponse]:
-    """Sign in with a user name or an e-mail address and a password; the refresh token is set as a cookie."""
-    command = LoginLocalCommand(data.username, Secret(data.password), caller, jar.read_session(request))
-    issued = await login(command)
-    set_cookies = [jar.refresh(issued.refresh_token)]
-    if issued.session_cookie is not None:
-        set_cookies.append(jar.session(issued.session_cookie))
-    return Response(TokenResponse.of(issued.access_token), cookies=set_cookies)
+) -> Response[TokenResponse | Continuation]:
+    """Sign in with a user name or an e-mail address and a password; the refresh token is set as a cookie.
+
+    Inside a sign-in transaction there are no tokens yet: the answer says where the browser goes on.
+    """
+    waiting = None if data.transaction is None else TransactionOfBrowser(data.transaction, jar.read_browser(request))
+    command = LoginLocalCommand(data.username, Secret(data.password), caller, jar.read_session(request), waiting)
+    signed_in = await login(command)
+    if isinstance(signed_in, SignedIn):
+        return Response(Continuation(continue_path(signed_in.transaction_id)), cookies=[jar.session(signed_in.cookie)])
+    set_cookies = [jar.refresh(signed_in.refresh_token)]
+    if signed_in.session_cookie is not None:
+        set_cookies.append(jar.session(signed_in.session_cookie))
+    return Response(TokenResponse.of(signed_in.access_token), cookies=set_cookies)
 
 
-@post("/auth/v1/refresh", guards=[require_own_origin], status_code=200)
-async def refresh_tokens(
-    request: Request[Any, Any, Any],
-    refresh: NamedDependency[RefreshTokens],
-    app_client: NamedDependency[Client],
-    jar: NamedDependency[Cookies],
-    caller: NamedDependency[Caller],
-) -> Response[TokenResponse]:
-    """Rotate the refresh token of the cookie. A refusal never clears a cookie: another tab may just have set it."""
-    token = jar.read_refresh(request)
-    if token is None:
-        raise AuthenticationRequired("no refresh cookie")
-    issued = await refresh(RefreshCommand(token, app_client, caller))
-    return Response(TokenResponse.of(issued.access_token), cookies=[jar.refresh(issued.refresh_token)])
+def refresh_handler(refresh: RefreshTokens, client: Client, jar: Cookies) -> HTTPRouteHandler:
+    """Return the handler that every open page of the app asks again and again.
+
+    What is the same in every request is bound here: the framework would run a task for each thing that it injects.
+    """
+
+    @post("/auth/v1/refresh", guards=[require_own_origin], status_code=200)
+    async def refresh_tokens(
+        request: Request[Any, Any, Any], caller: NamedDependency[Caller]
+    ) -> Response[TokenResponse]:
+        """Rotate the refresh token of the cookie. A refusal never clears a cookie: another tab may just have set it."""
+        token = jar.read_refresh(request)
+        if token is None:
+            raise AuthenticationRequired("no refresh cookie")
+        issued = await refresh(RefreshCommand(token, client, caller))
+        return Response(TokenResponse.of(issued.access_token), cookies=[jar.refresh(issued.refresh_token)])
+
+    return refresh_tokens
 
 
 @post("/auth/v1/logout", guards=[require_own_origin], status_code=204)

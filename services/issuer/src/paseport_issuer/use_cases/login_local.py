@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from paseport_shared.domain.errors import InvalidCredentials
 from paseport_shared.domain.models.client import Client
@@ -17,17 +18,43 @@ from paseport_shared.domain.ports.session_store import SessionStore
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens, IssueTokens
 from paseport_issuer.use_cases.limit_attempts import LimitAttempts
+from paseport_issuer.use_cases.open_session import OpenSession
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
+from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
+
+_AMR: Final = ("pwd",)
+"""RFC 8176 §2."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOfBrowser:
+    """A sign-in transaction as a browser names it, with the secret that binds it to that browser."""
+
+    transaction_id: str
+    browser: Secret[str] | None
 
 
 @dataclass(frozen=True, slots=True)
 class LoginLocalCommand:
-    """A sign-in attempt. ``replaced_session`` is the browser's session cookie of before, if it has one."""
+    """A sign-in attempt.
+
+    ``replaced_session`` is the browser's session cookie of before, if it has one. ``transaction`` is the authorization
+    request that waits for it, where there is one.
+    """
 
     login: str
     password: Secret[str]
     caller: Caller
     replaced_session: Secret[str] | None = None
+    transaction: TransactionOfBrowser | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Somebody signed in for the transaction ``transaction_id``, which can go on: its client will get the tokens."""
+
+    transaction_id: str
+    cookie: Secret[str]
 
 
 class LoginLocal:
@@ -41,6 +68,8 @@ class LoginLocal:
         hasher: PasswordHasher,
         limits: LimitAttempts,
         issue: IssueTokens,
+        open_session: OpenSession,
+        transactions: SignInTransactions,
         sessions: SessionStore,
         revoke: RevokeAccess,
         clock: Clock,
@@ -50,16 +79,21 @@ class LoginLocal:
         self._hasher = hasher
         self._limits = limits
         self._issue = issue
+        self._open_session = open_session
+        self._transactions = transactions
         self._sessions = sessions
         self._revoke = revoke
         self._clock = clock
 
-    async def __call__(self, command: LoginLocalCommand) -> IssuedTokens:
-        """Return the tokens of a new session.
+    async def __call__(self, command: LoginLocalCommand) -> IssuedTokens | SignedIn:
+        """Return the tokens of a new session, or, where a transaction waits for it, the session alone.
 
-        Raises ``InvalidCredentials`` whatever is wrong, ``TooManyAttempts``, ``Overloaded`` while all hashing threads
-        are busy, and ``Unavailable``.
+        Raises ``InvalidCredentials`` whatever is wrong, ``UnknownTransaction``, ``TooManyAttempts``, ``Overloaded``
+        while all hashing threads are busy, and ``Unavailable``.
         """
+        waiting = command.transaction
+        if waiting is not None:
+            await self._transactions.get(waiting.transaction_id, waiting.browser)
         user = await self._find(command.login)
         counter = await self._limits.on_account(command.login, user.id if user else None)
         check = await self._hasher.verify(command.password, user.password_hash if user else None)
@@ -71,9 +105,15 @@ class LoginLocal:
         upgraded = None
         if check is PasswordCheck.MATCH_OUTDATED:
             upgraded = await self._hasher.hash(command.password)
-        issued = await self._issue(user, self._client, amr=("pwd",), caller=command.caller, upgraded_hash=upgraded)
+        signed_in: IssuedTokens | SignedIn
+        if waiting is None:
+            signed_in = await self._issue(user, self._client, amr=_AMR, caller=command.caller, upgraded_hash=upgraded)
+        else:
+            new = self._open_session.make(user, amr=_AMR, caller=command.caller)
+            await self._open_session.store(new, user, self._client, caller=command.caller, upgraded_hash=upgraded)
+            signed_in = SignedIn(waiting.transaction_id, new.cookie)
         await self._end_replaced(command)
-        return issued
+        return signed_in
 
     async def _find(self, login: str) -> User | None:
         async def find(transaction: RecordTransaction) -> User | None:

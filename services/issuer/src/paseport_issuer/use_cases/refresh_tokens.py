@@ -22,7 +22,8 @@ from paseport_shared.domain.ports.session_store import SessionStore
 from paseport_shared.use_cases.find_subject import FindSubject
 
 from paseport_issuer.use_cases.caller import Caller
-from paseport_issuer.use_cases.issue_tokens import IssuedTokens, grant_of
+from paseport_issuer.use_cases.issue_tokens import IssuedTokens
+from paseport_issuer.use_cases.new_family import grant_of
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
 

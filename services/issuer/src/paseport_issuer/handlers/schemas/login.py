@@ -19,6 +19,14 @@ class LocalLoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     username: Login
     password: Password
+    transaction: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    """The sign-in transaction that waits for this, as the address of the sign-in page names it."""
+
+
+class Continuation(msgspec.Struct, frozen=True):
+    """Where the browser goes on with its sign-in transaction."""
+
+    url: str = msgspec.field(name="continue")
 
 
 class PasswordResetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
