@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from contracts.audit_log import AuditLogContract
+from contracts.client_repository import ClientRepositoryContract
 from contracts.due_projections import DueProjectionsContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
 from contracts.record import RecordContract
@@ -56,6 +57,10 @@ class TestMemoryRecord(RecordContract):
 
 
 class TestMemoryUserRepository(UserRepositoryContract):
+    pass
+
+
+class TestMemoryClientRepository(ClientRepositoryContract):
     pass
 
 

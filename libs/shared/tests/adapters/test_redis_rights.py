@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from contracts.attempt_limiter import a_counter
+from contracts.client_samples import a_client
 from contracts.pending_record import an_entry
 from contracts.refresh_token_store import POLICY, a_family
 from contracts.revocation_feed import a_revocation
@@ -12,6 +13,7 @@ from contracts.role_directory import a_state
 from contracts.support import NOW
 from paseport_shared.adapters.redis.access import RedisAccess
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
+from paseport_shared.adapters.redis.client_directory import RedisClientDirectory
 from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
 from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
@@ -62,6 +64,7 @@ class TestTheApisUser(OnACluster):
     ) -> None:
         families = RedisRefreshTokenStore(apis, POLICY, f"refresh_token:{redis_namespace}")
         limiter = RedisAttemptLimiter(apis, f"attempts:{redis_namespace}")
+        clients = RedisClientDirectory(apis, namespace=f"client:{redis_namespace}")
         for call in (
             lambda: RedisRoleDirectory(apis, namespace=f"role:{redis_namespace}").put(a_state()),
             lambda: RedisRevocationFeed(apis, namespace=f"revocation:{redis_namespace}").publish(a_revocation()),
@@ -69,6 +72,8 @@ class TestTheApisUser(OnACluster):
             lambda: limiter.take([a_counter()], NOW),
             lambda: families.open_family(a_family()),
             lambda: families.find_family(a_family().id, NOW),
+            lambda: clients.find("shop"),
+            lambda: clients.put(a_client()),
         ):
             with pytest.raises(Unavailable) as refusal:
                 await call()

@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from contracts.client_samples import a_full_client
 from contracts.due_projections import due
 from contracts.record_samples import NOW, a_user, add_users, an_admin, an_event, an_id, get_user
 from contracts.signing_key_repository import a_signing_key
@@ -366,6 +367,7 @@ async def fill(record: SqlRecord) -> None:
         await transaction.password_resets.put(PasswordReset(an_id(2), bytes(32), NOW, NOW))
         await transaction.signing_keys.add(a_signing_key(1))
         await transaction.due_projections.put(due())
+        await transaction.clients.add(a_full_client())
 
     await record.transact(work)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from contracts.audit_log import AuditLogContract
+from contracts.client_repository import ClientRepositoryContract
 from contracts.due_projections import DueProjectionsContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
 from contracts.record import RecordContract
@@ -114,6 +115,10 @@ class TestSqlRecord(RecordContract):
 
 
 class TestSqlUserRepository(UserRepositoryContract):
+    pass
+
+
+class TestSqlClientRepository(ClientRepositoryContract):
     pass
 
 

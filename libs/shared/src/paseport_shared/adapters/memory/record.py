@@ -13,6 +13,8 @@ from uuid import UUID
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed, Unavailable
 from paseport_shared.domain.models.audit import AuditEvent
+from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.client_registry import ClientEntry, ClientPage, ClientQuery, DeletedClient
 from paseport_shared.domain.models.due_projection import DueProjection
 from paseport_shared.domain.models.identifiers import canonical
 from paseport_shared.domain.models.password_reset import PasswordReset
@@ -31,6 +33,8 @@ class _Tables:
     """One committed state. Never changed, only replaced."""
 
     users: Mapping[UUID, User] = field(default_factory=dict)
+    clients: Mapping[str, ClientEntry] = field(default_factory=dict)
+    due_clients: frozenset[str] = frozenset()
     audit: Mapping[UUID, AuditEvent] = field(default_factory=dict)
     revocations: Mapping[tuple[RevocationKind, str], Revocation] = field(default_factory=dict)
     password_resets: Mapping[UUID, PasswordReset] = field(default_factory=dict)
@@ -103,6 +107,7 @@ class MemoryRecordTransaction:
 
     def __init__(self, draft: _Draft) -> None:
         self._users = MemoryUserRepository(draft)
+        self._clients = MemoryClientRepository(draft)
         self._audit = MemoryAuditLog(draft)
         self._revocations = MemoryRevocationRecord(draft)
         self._password_resets = MemoryPasswordResetRepository(draft)
@@ -113,6 +118,11 @@ class MemoryRecordTransaction:
     def users(self) -> MemoryUserRepository:
         """Users."""
         return self._users
+
+    @property
+    def clients(self) -> MemoryClientRepository:
+        """Clients that administrators manage."""
+        return self._clients
 
     @property
     def audit(self) -> MemoryAuditLog:
@@ -274,6 +284,89 @@ def _read_position(sort: UserSort, key: str) -> str:
 def _is_behind(user: User, after: tuple[str, UUID], query: UserQuery) -> bool:
     here = (_position(query.sort, user), user.id)
     return here < after if query.descending else here > after
+
+
+class MemoryClientRepository:
+    """A ``ClientRepository``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def get(self, client_id: str) -> Client:
+        """See ``ClientRepository.get``."""
+        client = await self.find(client_id)
+        if client is None:
+            raise NotFound("no such client")
+        return client
+
+    async def find(self, client_id: str) -> Client | None:
+        """See ``ClientRepository.find``."""
+        held = self._draft.tables.clients.get(client_id)
+        return held if isinstance(held, Client) else None
+
+    async def add(self, client: Client) -> None:
+        """See ``ClientRepository.add``."""
+        if client.client_id in self._draft.tables.clients:
+            raise AlreadyExists("client_id")
+        self._put(client)
+
+    async def update(self, client: Client, *, expected_revision: int) -> None:
+        """See ``ClientRepository.update``."""
+        await self._check_revision(client.client_id, expected_revision)
+        self._put(client)
+
+    async def delete(self, client_id: str, *, expected_revision: int, at: datetime) -> None:
+        """See ``ClientRepository.delete``."""
+        await self._check_revision(client_id, expected_revision)
+        self._put(DeletedClient(client_id, expected_revision + 1, at))
+
+    async def page(self, query: ClientQuery) -> ClientPage:
+        """See ``ClientRepository.page``."""
+        needle = canonical(query.search)
+        matching = [
+            client
+            for _, client in sorted(self._draft.tables.clients.items())
+            if isinstance(client, Client)
+            and client.client_id not in query.excluded
+            and (needle in client.client_id.lower() or needle in canonical(client.name))
+        ]
+        following = [client for client in matching if query.after is None or client.client_id > query.after]
+        items = tuple(following[: query.limit])
+        return ClientPage(items, items[-1].client_id if len(following) > len(items) else None, len(matching))
+
+    async def entries(self, after: str | None, limit: int) -> tuple[ClientEntry, ...]:
+        """See ``ClientRepository.entries``."""
+        stored = sorted(self._draft.tables.clients.items())
+        return tuple(entry for client_id, entry in stored if after is None or client_id > after)[:limit]
+
+    async def find_entry(self, client_id: str) -> ClientEntry | None:
+        """See ``ClientRepository.find_entry``."""
+        return self._draft.tables.clients.get(client_id)
+
+    async def due(self, limit: int) -> tuple[ClientEntry, ...]:
+        """See ``ClientRepository.due``."""
+        tables = self._draft.tables
+        return tuple(tables.clients[client_id] for client_id in sorted(tables.due_clients))[:limit]
+
+    async def settle(self, client_id: str, revision: int) -> None:
+        """See ``ClientRepository.settle``."""
+        tables = self._draft.tables
+        held = tables.clients.get(client_id)
+        if held is not None and held.revision <= revision:
+            self._draft.tables = replace(tables, due_clients=tables.due_clients - {client_id})
+
+    async def _check_revision(self, client_id: str, expected_revision: int) -> None:
+        stored = await self.get(client_id)
+        if stored.revision != expected_revision:
+            raise PreconditionFailed(f"revision is {stored.revision}")
+
+    def _put(self, entry: ClientEntry) -> None:
+        tables = self._draft.tables
+        self._draft.tables = replace(
+            tables,
+            clients={**tables.clients, entry.client_id: entry},
+            due_clients=tables.due_clients | {entry.client_id},
+        )
 
 
 class MemoryAuditLog:

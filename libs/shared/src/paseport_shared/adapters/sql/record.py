@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from paseport_shared.adapters.sql.audit_log import SqlAuditLog
+from paseport_shared.adapters.sql.client_repository import SqlClientRepository
 from paseport_shared.adapters.sql.due_projections import SqlDueProjections
 from paseport_shared.adapters.sql.engine import capacity_of
 from paseport_shared.adapters.sql.password_reset_repository import SqlPasswordResetRepository
@@ -117,6 +118,7 @@ class SqlRecordTransaction:
     def __init__(self, session: SqlSession) -> None:
         self.session = session
         self._users = SqlUserRepository(session)
+        self._clients = SqlClientRepository(session)
         self._audit = SqlAuditLog(session)
         self._revocations = SqlRevocationRecord(session)
         self._password_resets = SqlPasswordResetRepository(session)
@@ -127,6 +129,11 @@ class SqlRecordTransaction:
     def users(self) -> SqlUserRepository:
         """Users."""
         return self._users
+
+    @property
+    def clients(self) -> SqlClientRepository:
+        """Clients that administrators manage."""
+        return self._clients
 
     @property
     def audit(self) -> SqlAuditLog:

@@ -133,3 +133,33 @@ due_projections = sa.Table(
     sa.Index(None, "since"),
     **TABLE_OPTIONS,
 )
+
+# Some hundred rows at most, so what is a list of one client is a column. A deleted client's row stays: its id is taken.
+clients = sa.Table(
+    "clients",
+    metadata,
+    sa.Column("client_id", text(64), primary_key=True),
+    sa.Column("name", text(100), nullable=False),
+    sa.Column("canonical_name", long_text(), nullable=False),
+    sa.Column("first_party", sa.Boolean(), nullable=False),
+    sa.Column("scope", sa.JSON(), nullable=False),
+    sa.Column("audience", long_text(), nullable=False),
+    sa.Column("audiences", sa.JSON(), nullable=False),
+    sa.Column("application_type", text(16), nullable=False),
+    sa.Column("auth_method", text(32), nullable=False),
+    sa.Column("secrets", sa.JSON(), nullable=False),
+    sa.Column("grants", sa.JSON(), nullable=False),
+    sa.Column("redirect_uris", sa.JSON(), nullable=False),
+    sa.Column("post_logout_redirect_uris", sa.JSON(), nullable=False),
+    sa.Column("require_pkce", sa.Boolean(), nullable=False),
+    sa.Column("access_token_seconds", sa.BigInteger()),
+    sa.Column("refresh_seconds", sa.BigInteger()),
+    sa.Column("disabled", sa.Boolean(), nullable=False),
+    sa.Column("revision", sa.BigInteger(), nullable=False),
+    # What the directory knows. Every change leaves it behind, so the change and the duty to carry it are one write.
+    sa.Column("projected_revision", sa.BigInteger(), nullable=False),
+    sa.Column("created_at", UtcDateTime(), nullable=False),
+    sa.Column("updated_at", UtcDateTime(), nullable=False),
+    sa.Column("deleted_at", UtcDateTime()),
+    **TABLE_OPTIONS,
+)

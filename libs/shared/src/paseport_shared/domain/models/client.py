@@ -57,16 +57,17 @@ class ClientSource(enum.Enum):
 class ClientSecretHash:
     """One secret of a client, as it is kept: its SHA-256, which suffices for text of 256 random bits.
 
-    ``expires_at`` is set on the older of two while they are rolled.
+    ``expires_at`` is set on the older of two while they are rolled. When a secret of the settings was made, nobody
+    knows.
     """
 
     id: str
     digest: bytes = field(repr=False)
-    created_at: datetime
+    created_at: datetime | None
     expires_at: datetime | None = None
 
     @classmethod
-    def of(cls, secret: Secret[str], *, secret_id: str, created_at: datetime) -> ClientSecretHash:
+    def of(cls, secret: Secret[str], *, secret_id: str, created_at: datetime | None) -> ClientSecretHash:
         """Return the hash of a secret that is being set."""
         return cls(secret_id, digest_of(secret), created_at)
 

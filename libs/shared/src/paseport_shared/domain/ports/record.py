@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from paseport_shared.domain.ports.audit_log import AuditLog
+from paseport_shared.domain.ports.client_repository import ClientRepository
 from paseport_shared.domain.ports.due_projections import DueProjections
 from paseport_shared.domain.ports.password_reset_repository import PasswordResetRepository
 from paseport_shared.domain.ports.revocation_record import RevocationRecord
@@ -21,6 +22,11 @@ class RecordTransaction(Protocol):
     @property
     def users(self) -> UserRepository:
         """Users."""
+        ...
+
+    @property
+    def clients(self) -> ClientRepository:
+        """Clients that administrators manage."""
         ...
 
     @property
