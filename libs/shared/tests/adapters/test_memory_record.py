@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from contracts.audit_log import AuditLogContract
 from contracts.client_repository import ClientRepositoryContract
+from contracts.consent_repository import ConsentRepositoryContract
 from contracts.due_projections import DueProjectionsContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
 from contracts.record import RecordContract
@@ -81,4 +82,8 @@ class TestMemorySigningKeyRepository(SigningKeyRepositoryContract):
 
 
 class TestMemoryDueProjections(DueProjectionsContract):
+    pass
+
+
+class TestMemoryConsentRepository(ConsentRepositoryContract):
     pass

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from contracts.audit_log import AuditLogContract
 from contracts.client_repository import ClientRepositoryContract
+from contracts.consent_repository import ConsentRepositoryContract
 from contracts.due_projections import DueProjectionsContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
 from contracts.record import RecordContract
@@ -149,3 +150,7 @@ async def test_text_that_cannot_be_encoded_is_the_callers_mistake(record: SqlRec
         await record.transact(lambda transaction: transaction.audit.append(an_event(1, target=text)))
 
     assert await record.transact(lambda transaction: transaction.audit.latest(1)) == ()
+
+
+class TestSqlConsentRepository(ConsentRepositoryContract):
+    pass

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from contracts.support import NOW, SECOND, Unreachable, crowd, new_id, new_user
+from contracts.support import NOW, SECOND, Unreachable, new_id, new_user
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.authorization import (
     AuthorizationRequest,
@@ -34,7 +34,9 @@ def waiting() -> AuthorizationTransaction:
         login_hint="alice@example.com",
         hinted_subject=str(new_user()),
     )
-    return AuthorizationTransaction(new_id(), secrets.token_bytes(32), request, NOW, NOW + LIFETIME, new_user())
+    return AuthorizationTransaction(
+        new_id(), secrets.token_bytes(32), request, NOW, NOW + LIFETIME, new_user(), denied=True
+    )
 
 
 class TransactionStoreContract:
@@ -71,18 +73,6 @@ class TransactionStoreContract:
 
         assert await store.find(transaction.id, NOW) == agreed
 
-    async def test_of_many_who_end_a_transaction_one_is_told_so(self, store: TransactionStore) -> None:
-        transaction = waiting()
-        await store.put(transaction)
-
-        told = await crowd(lambda: store.end(transaction.id))
-
-        assert told.count(True) == 1
-        assert await store.find(transaction.id, NOW) is None
-
-    async def test_ending_what_does_not_exist_does_nothing(self, store: TransactionStore) -> None:
-        assert await store.end(new_id()) is False
-
     async def test_an_unreachable_store_answers_unavailable(
         self, store: TransactionStore, unreachable: Unreachable
     ) -> None:
@@ -90,7 +80,7 @@ class TransactionStoreContract:
         await store.put(transaction)
 
         async with unreachable:
-            for call in (store.put(waiting()), store.find(transaction.id, NOW), store.end(transaction.id)):
+            for call in (store.put(waiting()), store.find(transaction.id, NOW)):
                 with pytest.raises(Unavailable):
                     await call
 

@@ -172,6 +172,21 @@ class RequestNotForClient(AuthError):
     public = "The application sent a request that cannot be answered."
 
 
+class AuthorizationRefused(AuthError):
+    """An authorization request that its client is told is refused (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
+
+    ``error`` is the registered name. ``description`` is for the client's developers and repeats nothing of the request.
+    """
+
+    code = "authorization_refused"
+    public = "The request was refused."
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(f"{error}: {description}")
+        self.error = error
+        self.description = description
+
+
 class UnknownTransaction(AuthError):
     """A sign-in transaction that is over, or was begun in another browser."""
 
@@ -237,6 +252,20 @@ class BuiltInAccount(AuthError):
 
     code = "built_in_account"
     public = "This account is built in and cannot be changed."
+
+
+class BuiltInClient(AuthError):
+    """The client is built in or comes from the settings, and cannot be changed while the issuer runs."""
+
+    code = "built_in_client"
+    public = "This client belongs to the installation. It is changed in its settings, not here."
+
+
+class TooManySecrets(AuthError):
+    """A client has as many live secrets as one may have while they are rolled."""
+
+    code = "too_many_secrets"
+    public = "This client has two live secrets already. Delete one of them first, or end all of them now."
 
 
 class PreconditionRequired(AuthError):

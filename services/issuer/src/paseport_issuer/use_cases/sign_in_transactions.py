@@ -65,6 +65,6 @@ class SignInTransactions:
         await self._store.put(agreed)
         return agreed
 
-    async def end(self, transaction: AuthorizationTransaction) -> bool:
-        """End a transaction; of callers at the same time one is told True. Raises ``Unavailable``."""
-        return await self._store.end(transaction.id)
+    async def deny(self, transaction: AuthorizationTransaction) -> None:
+        """Note that somebody did not agree. Raises ``Unavailable``."""
+        await self._store.put(replace(transaction, denied=True))

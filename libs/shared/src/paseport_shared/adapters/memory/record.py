@@ -15,6 +15,7 @@ from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFoun
 from paseport_shared.domain.models.audit import AuditEvent
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.client_registry import ClientEntry, ClientPage, ClientQuery, DeletedClient
+from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.due_projection import DueProjection
 from paseport_shared.domain.models.identifiers import canonical
 from paseport_shared.domain.models.password_reset import PasswordReset
@@ -37,6 +38,7 @@ class _Tables:
     due_clients: frozenset[str] = frozenset()
     audit: Mapping[UUID, AuditEvent] = field(default_factory=dict)
     revocations: Mapping[tuple[RevocationKind, str], Revocation] = field(default_factory=dict)
+    consents: Mapping[tuple[UUID, str], Consent] = field(default_factory=dict)
     password_resets: Mapping[UUID, PasswordReset] = field(default_factory=dict)
     signing_keys: Mapping[tuple[str, int], SigningKey] = field(default_factory=dict)
     due_projections: Mapping[UUID, DueProjection] = field(default_factory=dict)
@@ -110,6 +112,7 @@ class MemoryRecordTransaction:
         self._clients = MemoryClientRepository(draft)
         self._audit = MemoryAuditLog(draft)
         self._revocations = MemoryRevocationRecord(draft)
+        self._consents = MemoryConsentRepository(draft)
         self._password_resets = MemoryPasswordResetRepository(draft)
         self._signing_keys = MemorySigningKeyRepository(draft)
         self._due_projections = MemoryDueProjections(draft)
@@ -138,6 +141,11 @@ class MemoryRecordTransaction:
     def password_resets(self) -> MemoryPasswordResetRepository:
         """Password reset links."""
         return self._password_resets
+
+    @property
+    def consents(self) -> MemoryConsentRepository:
+        """What users allowed clients."""
+        return self._consents
 
     @property
     def due_projections(self) -> MemoryDueProjections:
@@ -192,6 +200,7 @@ class MemoryUserRepository:
             tables,
             users={key: user for key, user in tables.users.items() if key != user_id},
             password_resets={key: reset for key, reset in tables.password_resets.items() if key != user_id},
+            consents={key: consent for key, consent in tables.consents.items() if consent.user_id != user_id},
         )
 
     async def replace_password_hash(self, user_id: UUID, *, old: str, new: str) -> bool:
@@ -448,6 +457,38 @@ class MemoryPasswordResetRepository:
             remaining = {key: other for key, other in tables.password_resets.items() if key != reset.user_id}
             self._draft.tables = replace(tables, password_resets=remaining)
         return reset
+
+
+class MemoryConsentRepository:
+    """A ``ConsentRepository``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def find(self, user_id: UUID, client_id: str) -> Consent | None:
+        """See ``ConsentRepository.find``."""
+        return self._draft.tables.consents.get((user_id, client_id))
+
+    async def list_for_user(self, user_id: UUID) -> tuple[Consent, ...]:
+        """See ``ConsentRepository.list_for_user``."""
+        granted = [consent for consent in self._draft.tables.consents.values() if consent.user_id == user_id]
+        by_client = sorted(granted, key=lambda consent: consent.client_id)
+        return tuple(sorted(by_client, key=lambda consent: consent.granted_at, reverse=True))
+
+    async def save(self, consent: Consent) -> None:
+        """See ``ConsentRepository.save``."""
+        tables = self._draft.tables
+        if consent.user_id not in tables.users:
+            raise NotFound("no such user")
+        key = (consent.user_id, consent.client_id)
+        self._draft.tables = replace(tables, consents={**tables.consents, key: consent})
+
+    async def remove(self, user_id: UUID, client_id: str) -> bool:
+        """See ``ConsentRepository.remove``."""
+        tables = self._draft.tables
+        kept = {key: consent for key, consent in tables.consents.items() if key != (user_id, client_id)}
+        self._draft.tables = replace(tables, consents=kept)
+        return len(kept) < len(tables.consents)
 
 
 class MemorySigningKeyRepository:

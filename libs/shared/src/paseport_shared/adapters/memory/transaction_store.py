@@ -31,8 +31,3 @@ class MemoryTransactionStore:
         self._outage.check()
         transaction = self._transactions.get(transaction_id)
         return transaction if transaction is not None and transaction.is_live(now) else None
-
-    async def end(self, transaction_id: str) -> bool:
-        """Remove the transaction; of concurrent callers exactly one is told True."""
-        self._outage.check()
-        return self._transactions.pop(transaction_id, None) is not None

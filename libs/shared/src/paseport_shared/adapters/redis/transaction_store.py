@@ -35,10 +35,5 @@ class RedisTransactionStore:
         transaction = None if text is None else _decode(text)
         return transaction if transaction is not None and transaction.is_live(now) else None
 
-    async def end(self, transaction_id: str) -> bool:
-        """Remove the transaction; of concurrent callers exactly one is told True."""
-        (removed,) = await self._access.send(("DEL", self._key(transaction_id)))
-        return bool(removed)
-
     def _key(self, transaction_id: str) -> str:
         return f"{self._namespace}:by_id:{transaction_id}"

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from paseport_shared.adapters.sql.audit_log import SqlAuditLog
 from paseport_shared.adapters.sql.client_repository import SqlClientRepository
+from paseport_shared.adapters.sql.consent_repository import SqlConsentRepository
 from paseport_shared.adapters.sql.due_projections import SqlDueProjections
 from paseport_shared.adapters.sql.engine import capacity_of
 from paseport_shared.adapters.sql.password_reset_repository import SqlPasswordResetRepository
@@ -121,6 +122,7 @@ class SqlRecordTransaction:
         self._clients = SqlClientRepository(session)
         self._audit = SqlAuditLog(session)
         self._revocations = SqlRevocationRecord(session)
+        self._consents = SqlConsentRepository(session)
         self._password_resets = SqlPasswordResetRepository(session)
         self._signing_keys = SqlSigningKeyRepository(session)
         self._due_projections = SqlDueProjections(session)
@@ -149,6 +151,11 @@ class SqlRecordTransaction:
     def password_resets(self) -> SqlPasswordResetRepository:
         """Password reset links."""
         return self._password_resets
+
+    @property
+    def consents(self) -> SqlConsentRepository:
+        """What users allowed clients."""
+        return self._consents
 
     @property
     def due_projections(self) -> SqlDueProjections:

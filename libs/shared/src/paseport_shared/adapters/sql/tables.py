@@ -98,6 +98,16 @@ password_resets = sa.Table(
     **TABLE_OPTIONS,
 )
 
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("user_id", sa.Uuid(), sa.ForeignKey(users.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("client_id", text(64), primary_key=True),
+    sa.Column("scope", sa.JSON(), nullable=False),
+    sa.Column("granted_at", UtcDateTime(), nullable=False),
+    **TABLE_OPTIONS,
+)
+
 signing_keys = sa.Table(
     "signing_keys",
     metadata,

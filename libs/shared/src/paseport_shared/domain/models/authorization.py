@@ -64,6 +64,15 @@ class AuthorizationRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthorizationResponse:
+    """What a browser carries to a client: a code or an error, and ``state`` and ``iss`` in both (RFC 9207)."""
+
+    redirect_uri: str
+    response_mode: ResponseMode
+    parameters: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizationTransaction:
     """A request that waits until somebody has signed in or agreed, in the browser that made it.
 
@@ -77,6 +86,8 @@ class AuthorizationTransaction:
     expires_at: datetime
     consented_by: UUID | None = None
     """Who agreed to what the client asks for, in this transaction."""
+    denied: bool = False
+    """Whether somebody said that the client may not have it."""
 
     def is_live(self, now: datetime) -> bool:
         """Say whether the transaction may still be continued."""

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from paseport_shared.domain.ports.audit_log import AuditLog
 from paseport_shared.domain.ports.client_repository import ClientRepository
+from paseport_shared.domain.ports.consent_repository import ConsentRepository
 from paseport_shared.domain.ports.due_projections import DueProjections
 from paseport_shared.domain.ports.password_reset_repository import PasswordResetRepository
 from paseport_shared.domain.ports.revocation_record import RevocationRecord
@@ -42,6 +43,11 @@ class RecordTransaction(Protocol):
     @property
     def password_resets(self) -> PasswordResetRepository:
         """Password reset links."""
+        ...
+
+    @property
+    def consents(self) -> ConsentRepository:
+        """What users allowed clients."""
         ...
 
     @property

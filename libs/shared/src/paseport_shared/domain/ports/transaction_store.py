@@ -22,7 +22,3 @@ class TransactionStore(Protocol):
     async def find(self, transaction_id: str, now: datetime) -> AuthorizationTransaction | None:
         """Return the transaction while it is live, else None."""
         ...
-
-    async def end(self, transaction_id: str) -> bool:
-        """Remove the transaction; of concurrent callers exactly one is told True."""
-        ...
