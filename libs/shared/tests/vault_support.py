@@ -73,6 +73,7 @@ class Request:
     method: str
     path: str
     headers: dict[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,8 @@ async def _read_request(reader: asyncio.StreamReader) -> Request:
     head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     method, path, _ = head[0].split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
-    await reader.readexactly(int(headers.get("content-length", "0")))
-    return Request(method, path, headers)
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Request(method, path, headers, body)
 
 
 async def _write_reply(writer: asyncio.StreamWriter, reply: Reply) -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from contracts.rsa_signer import kid_of as rsa_kid_of
 from contracts.support import Unreachable, crowd
 from paseport.paserk import public_key_id
 from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.signing_key import KeyAlgorithm
 from paseport_shared.domain.ports.key_holder import KeyHolder
 
 Rotate = Callable[[], object]
@@ -13,9 +15,13 @@ Rotate = Callable[[], object]
 
 class KeyHolderContract:
     """The adapter's file supplies the fixtures ``holder``, of a key with one version; ``rotate``, which makes a new
-    version of it; and ``unreachable``."""
+    version of it; and ``unreachable``. Where the key is an RSA key it says so."""
 
-    async def test_the_issuer_reads_every_version_with_its_paserk_id(self, holder: KeyHolder, rotate: Rotate) -> None:
+    algorithm = KeyAlgorithm.ED25519
+
+    async def test_the_issuer_reads_every_version_with_the_id_of_its_key(
+        self, holder: KeyHolder, rotate: Rotate
+    ) -> None:
         """KR-06: named by what they are. Twelve versions: their order is that of numbers, not of text."""
         for _ in range(11):
             rotate()
@@ -23,7 +29,9 @@ class KeyHolderContract:
         versions = await holder.versions()
 
         assert [held.version for held in versions] == list(range(1, 13))
-        assert [held.kid for held in versions] == [public_key_id(held.public_key) for held in versions]
+        kid_of = rsa_kid_of if self.algorithm is KeyAlgorithm.RS256 else public_key_id
+        assert [held.kid for held in versions] == [kid_of(held.public_key) for held in versions]
+        assert {held.algorithm for held in versions} == {self.algorithm}
         assert len({held.kid for held in versions}) == 12
         assert [held.created_at for held in versions] == sorted(held.created_at for held in versions)
         assert all(held.created_at.tzinfo is not None for held in versions)

@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import pytest
+from contracts.rsa_signer import kid_of as rsa_kid_of
 from contracts.support import crowd
 from paseport.paserk import public_key_id
 from paseport_shared.adapters.memory.clock import ManualClock
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.signing_key import KeyStatus, VerificationKey
-from paseport_shared.domain.ports.signing_keys import SigningKeys, VerificationKeys
+from paseport_shared.domain.models.signing_key import KeyAlgorithm, KeyStatus, VerificationKey
+from paseport_shared.domain.ports.signing_keys import PastKeys, SigningKeys, VerificationKeys
 
 EVERY_STATUS = (KeyStatus.RETIRED, KeyStatus.REVOKED, KeyStatus.RETIRING, KeyStatus.ACTIVE, KeyStatus.PUBLISHED)
 
@@ -18,18 +19,23 @@ MakeSigningKeys = Callable[[Sequence[KeyStatus]], Awaitable[SigningKeys]]
 
 
 class SigningKeysContract:
-    """The adapter's file supplies the fixture ``make_signing_keys`` (``MakeSigningKeys``)."""
+    """The adapter's file supplies the fixture ``make_signing_keys`` (``MakeSigningKeys``). Where the keys are RSA keys
+    it says so."""
+
+    algorithm = KeyAlgorithm.ED25519
 
     async def test_the_issuer_signs_with_the_one_active_version(self, make_signing_keys: MakeSigningKeys) -> None:
         key = await (await make_signing_keys(EVERY_STATUS)).active()
 
         assert (key.version, key.status) == (4, KeyStatus.ACTIVE)
 
-    async def test_a_key_is_named_by_its_paserk_id(self, make_signing_keys: MakeSigningKeys) -> None:
+    async def test_a_key_is_named_by_what_it_is(self, make_signing_keys: MakeSigningKeys) -> None:
         """KR-06: the id is computed from the key, so another key has another id."""
         keys = await (await make_signing_keys([KeyStatus.RETIRING, KeyStatus.ACTIVE])).published()
 
-        assert [key.kid for key in keys] == [public_key_id(key.public_key) for key in keys]
+        kid_of = rsa_kid_of if self.algorithm is KeyAlgorithm.RS256 else public_key_id
+        assert [key.kid for key in keys] == [kid_of(key.public_key) for key in keys]
+        assert {key.algorithm for key in keys} == {self.algorithm}
         assert len({key.kid for key in keys}) == 2
 
     async def test_the_key_document_names_every_version_but_retired_ones_oldest_first(
@@ -108,3 +114,28 @@ class VerificationKeysContract:
 
         assert None not in answers
         assert len(set(answers)) == 1
+
+
+class PastKeysContract:
+    """The adapter's file supplies the fixtures ``clock``; ``published``, one key in each state of ``EVERY_STATUS``, in
+    this order and with a ``not_after`` in an hour; and ``past_keys``, which knows them."""
+
+    @pytest.mark.parametrize("status", [status for status in EVERY_STATUS if status is not KeyStatus.REVOKED])
+    async def test_an_old_token_is_recognised_by_its_key_however_old(
+        self, past_keys: PastKeys, published: Sequence[VerificationKey], clock: ManualClock, status: KeyStatus
+    ) -> None:
+        """AZ-17: somebody signs out of an app that they signed in to a year ago."""
+        key = published[EVERY_STATUS.index(status)]
+
+        clock.advance(timedelta(days=365))
+
+        assert await past_keys.find_past(key.kid) == key
+
+    async def test_a_revoked_key_recognises_nothing(
+        self, past_keys: PastKeys, published: Sequence[VerificationKey]
+    ) -> None:
+        """KR-04: whoever has it signs hints of any age."""
+        assert await past_keys.find_past(published[EVERY_STATUS.index(KeyStatus.REVOKED)].kid) is None
+
+    async def test_a_key_that_nobody_has_seen_recognises_nothing(self, past_keys: PastKeys) -> None:
+        assert await past_keys.find_past("A" * 43) is None

@@ -1,4 +1,4 @@
-"""Knowing which key version signs and which ones verify, also while the record or the signer is down."""
+"""Knowing which version of a key signs and which ones verify, also while the record or the signer is down."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class KeepSigningKeys:
-    """A copy of the key states on record: ``SigningKeys`` and ``VerificationKeys``, answered from memory.
+    """A copy of the states of one key on record: ``SigningKeys``, ``VerificationKeys`` and ``PastKeys``, from memory.
 
     The record alone says which keys are ours. The holder of the private keys is asked for two things: the first version
     of a new installation, and whether it still holds the keys on record. A holder that has other keys under the same
@@ -82,7 +82,7 @@ class KeepSigningKeys:
                 return
         self._compare(self._known(), held)
 
-    # --- SigningKeys and VerificationKeys -------------------------------------------------------------------------
+    # --- SigningKeys, VerificationKeys and PastKeys ---------------------------------------------------------------
 
     async def active(self) -> VerificationKey:
         """See ``SigningKeys.active``. A version that the holder has another key for does not sign (KR-06)."""
@@ -104,9 +104,18 @@ class KeepSigningKeys:
         A kid that is unknown while the record is out of reach may be one that another issuer has published: that is
         ``Unavailable``, not a "no" (TK-06).
         """
+        key = self._recorded(kid)
+        return key if key is not None and key.verifies and _counts_at(key, self._clock.now()) else None
+
+    async def find_past(self, kid: str) -> VerificationKey | None:
+        """See ``PastKeys.find_past``."""
+        key = self._recorded(kid)
+        return key if key is not None and key.status is not KeyStatus.REVOKED else None
+
+    def _recorded(self, kid: str) -> VerificationKey | None:
         for key in self._known():
             if key.kid == kid:
-                return key if key.verifies and _counts_at(key, self._clock.now()) else None
+                return key
         if not self._is_current:
             raise Unavailable("a key id that is not known, and the record does not answer")
         return None
@@ -138,7 +147,9 @@ class KeepSigningKeys:
 
     async def _record_first(self, newest: HeldKeyVersion) -> tuple[SigningKey, ...]:
         now = self._clock.now()
-        key = VerificationKey(newest.version, newest.kid, newest.public_key, KeyStatus.ACTIVE, now, None)
+        key = VerificationKey(
+            newest.version, newest.kid, newest.public_key, KeyStatus.ACTIVE, now, None, newest.algorithm
+        )
         first = SigningKey(self._key_name, key, now)
         event = self._ids.audit_event(
             _ACTOR,

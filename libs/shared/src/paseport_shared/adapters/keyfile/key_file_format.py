@@ -14,15 +14,18 @@ from paseport.rfc3339 import format_time, parse_time
 
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
 from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.models.signing_key import KeyStatus
+from paseport_shared.domain.models.signing_key import KeyAlgorithm, KeyStatus
 
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """One key version; ``seed`` is the 32-byte Ed25519 private key (RFC 8032 §5.1.5). Times are whole seconds."""
+    """One key version. Times are whole seconds.
+
+    ``private_key`` is the 32-byte seed of an Ed25519 key (RFC 8032 §5.1.5), or an RSA key as PKCS #8 (RFC 5958).
+    """
 
     version: int
-    seed: bytes = field(repr=False)
+    private_key: bytes = field(repr=False)
     status: KeyStatus
     not_before: datetime
     not_after: datetime | None
@@ -30,56 +33,81 @@ class StoredVersion:
 
 class _WireVersion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Annotated[int, Meta(ge=1)]
-    seed: Annotated[bytes, Meta(min_length=32, max_length=32)]
     status: KeyStatus
     not_before: str
     not_after: str | None
 
+    @property
+    def private_key(self) -> bytes:
+        raise NotImplementedError
+
     def __repr__(self) -> str:
-        return f"_WireVersion(version={self.version!r}, seed=…)"
+        return f"{type(self).__name__}(version={self.version!r}, …)"
 
 
-class _WireFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    versions: Annotated[tuple[_WireVersion, ...], Meta(min_length=1)]
+class _Ed25519Version(_WireVersion, frozen=True, forbid_unknown_fields=True):
+    seed: Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+    @property
+    def private_key(self) -> bytes:
+        return self.seed
 
 
-_decoder = msgspec.json.Decoder(_WireFile)
+class _RsaVersion(_WireVersion, frozen=True, forbid_unknown_fields=True):
+    pkcs8: Annotated[bytes, Meta(min_length=1)]
+
+    @property
+    def private_key(self) -> bytes:
+        return self.pkcs8
 
 
-def encode_versions(versions: Iterable[StoredVersion]) -> Secret[bytes]:
+class _Ed25519File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    versions: Annotated[tuple[_Ed25519Version, ...], Meta(min_length=1)]
+
+
+class _RsaFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    versions: Annotated[tuple[_RsaVersion, ...], Meta(min_length=1)]
+
+
+_ed25519_decoder = msgspec.json.Decoder(_Ed25519File)
+_rsa_decoder = msgspec.json.Decoder(_RsaFile)
+
+
+def encode_versions(versions: Iterable[StoredVersion], algorithm: KeyAlgorithm) -> Secret[bytes]:
     """Write a key file, indented: an operator may have to look at it."""
-    wire = _WireFile(
-        versions=tuple(
-            _WireVersion(
-                version=version.version,
-                seed=version.seed,
-                status=version.status,
-                not_before=format_time(version.not_before),
-                not_after=None if version.not_after is None else format_time(version.not_after),
-            )
+    # Its members by name, in the order in which a person reads them.
+    name = "seed" if algorithm is KeyAlgorithm.ED25519 else "pkcs8"
+    wire = {
+        "versions": [
+            {
+                "version": version.version,
+                name: version.private_key,
+                "status": version.status.value,
+                "not_before": format_time(version.not_before),
+                "not_after": None if version.not_after is None else format_time(version.not_after),
+            }
             for version in versions
-        )
-    )
+        ]
+    }
     return Secret(msgspec.json.format(msgspec.json.encode(wire), indent=2) + b"\n")
 
 
-def decode_versions(path: Path, content: Secret[bytes]) -> list[StoredVersion]:
+def decode_versions(path: Path, content: Secret[bytes], algorithm: KeyAlgorithm) -> list[StoredVersion]:
     """Read the content of the key file at ``path``.
 
     Raises ``KeyFileProblem`` for anything but whole entries with different version numbers, of which one at most is
     ACTIVE: two would leave it to chance which one signs.
     """
     try:
-        wire = _decoder.decode(content.reveal())
         versions = [
             StoredVersion(
                 version=version.version,
-                seed=version.seed,
+                private_key=version.private_key,
                 status=version.status,
                 not_before=parse_time(version.not_before),
                 not_after=None if version.not_after is None else parse_time(version.not_after),
             )
-            for version in wire.versions
+            for version in _wire_versions(content, algorithm)
         ]
     except (ValueError, RecursionError) as error:
         raise KeyFileProblem.malformed(path, str(error)) from error
@@ -88,3 +116,9 @@ def decode_versions(path: Path, content: Secret[bytes]) -> list[StoredVersion]:
     if sum(version.status is KeyStatus.ACTIVE for version in versions) > 1:
         raise KeyFileProblem.malformed(path, "more than one version is active")
     return versions
+
+
+def _wire_versions(content: Secret[bytes], algorithm: KeyAlgorithm) -> tuple[_WireVersion, ...]:
+    if algorithm is KeyAlgorithm.RS256:
+        return _rsa_decoder.decode(content.reveal()).versions
+    return _ed25519_decoder.decode(content.reveal()).versions
