@@ -33,6 +33,7 @@ from paseport_shared.adapters.sql.revision import (
 )
 from paseport_shared.adapters.sql.tables import metadata
 from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.password_reset import PasswordReset
 from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.user import UserQuery
@@ -368,6 +369,7 @@ async def fill(record: SqlRecord) -> None:
         await transaction.signing_keys.add(a_signing_key(1))
         await transaction.due_projections.put(due())
         await transaction.clients.add(a_full_client())
+        await transaction.consents.save(Consent(an_id(2), "shop", frozenset({"openid"}), NOW))
 
     await record.transact(work)
 
