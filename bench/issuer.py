@@ -30,6 +30,7 @@ from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
+from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
 from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
 from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTokenStore
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
@@ -61,7 +62,7 @@ from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 from paseport_shared.domain.ports.session_store import SessionStore
 from paseport_shared.http.logging import configure_logging
-from paseport_shared.http.server import serve, stop_on_signals
+from paseport_shared.http.server import serve, spare_what_lasts, stop_on_signals
 from paseport_shared.production_settings import RedisVariables
 from paseport_shared.settings import load_settings
 from paseport_shared.wiring import redis_settings
@@ -140,6 +141,7 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
         access_token_issuer=ORIGIN,
         refresh_key=Secret(randomness.token_bytes(32)),
         service_secret=Secret(randomness.token_bytes(32).hex()),
+        bff_client_secret=Secret(randomness.token_bytes(32).hex()),
         cookie_secure=False,
         login_attempts_per_address=1_000_000,
     )
@@ -162,6 +164,7 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
             transactions=MemoryTransactionStore(),
             codes=MemoryAuthorizationCodeStore(),
             roles=stores.roles,
+            clients=MemoryClientDirectory(),
             limiter=stores.limiter,
             publisher=stores.feed,
             feed=stores.feed,
@@ -190,6 +193,7 @@ async def _serve(cost: int, accounts: int, redis: RedisVariables | None) -> None
                 await opened.add_user(f"closed{number:05}", disabled=True)
             app = opened.issuer.public_app()
             async with app.lifespan():
+                spare_what_lasts()
                 sys.stdout.write(f"{listener.getsockname()[1]}\n")
                 sys.stdout.flush()
                 await serve([(app, listener)], stop)

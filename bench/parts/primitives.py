@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.issue_tokens import IssuedTokens
 from paseport_issuer.use_cases.login_local import LoginLocalCommand
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand
 from paseport_shared.domain.errors import InvalidAccessToken
@@ -50,6 +51,7 @@ async def _steps(opened: OpenIssuer) -> tuple[dict[str, Step], str]:
     use, adapters = opened.issuer.use, opened.adapters
     user = await opened.add_user("measured")
     issued = await use.login_local(LoginLocalCommand(user.username, Secret(PASSWORD), _CALLER))
+    assert isinstance(issued, IssuedTokens)
     token = issued.access_token.value
     claims = await adapters.token_verifier.verify(token)
     key = await adapters.signing_keys.active()

@@ -52,9 +52,10 @@ class Issuer:
         )
         self._settings = settings
         self._adapters = adapters
-        self._app_client = built_in_clients(settings.access_token_issuer)[0]
+        clients = {client.client_id: client for client in built_in_clients(settings.access_token_issuer)}
+        self._app_client = clients["bff"]
         self._jar = Cookies(settings.cookie_secure)
-        self._dependencies = _dependencies(settings, adapters, self.use)
+        self._dependencies = self._provided()
         self._checks: dict[str, Check] = {
             "record": adapters.record.ping,
             "keys": self._check_keys,
@@ -128,6 +129,7 @@ class Issuer:
             "follow revocations": self.use.follow_revocations,
             "record pending": self.use.record_pending,
             "complete changes": self.use.project_user.keep_completing,
+            "complete changes of clients": self.use.project_client.keep_completing,
             "keep read models": self.use.load_read_models.keep,
             "watch parts": WatchParts(reasons_of(self._checks), self.metrics),
             "watch feeds": WatchFeeds(FEEDS, self.use.follow_revocations),
@@ -139,6 +141,32 @@ class Issuer:
         finally:
             with contextlib.suppress(Unavailable):
                 await self.use.record_pending.drain()
+
+    def _provided(self) -> dict[str, Provide]:
+        settings, adapters, use = self._settings, self._adapters, self.use
+        values: Mapping[str, Any] = {
+            "app_client": self._app_client,
+            "change": use.change_user,
+            "jar": self._jar,
+            "create": use.create_user,
+            "end_session": use.end_session,
+            "feed": use.read_feed,
+            "key_document_max_age": settings.key_document_max_age,
+            "keys": adapters.key_document,
+            "login": use.login_local,
+            "mint": use.mint_cli_token,
+            "redeem": use.redeem_password_reset,
+            "remove": use.delete_user,
+            "reset": use.issue_password_reset,
+            "resolve": use.resolve_subject,
+            "users": use.read_users,
+        }
+        provided = {name: _provide(value) for name, value in values.items()}
+        return provided | {
+            "caller": Provide(_caller, sync_to_thread=False),
+            "principal": Provide(provide_principal, sync_to_thread=False),
+            "admin": Provide(_admin, sync_to_thread=False),
+        }
 
     def _backlog(self) -> MeasureBacklog:
         adapters = self._adapters
@@ -161,34 +189,6 @@ def _measured(use: UseCases, metrics: IssuerMetrics) -> UseCases:
         refresh_tokens=MeasuredRefresh(use.refresh_tokens, metrics),
         authenticate_bearer=MeasuredBearer(use.authenticate_bearer, metrics),
     )
-
-
-def _dependencies(settings: Settings, adapters: IssuerAdapters, use: UseCases) -> dict[str, Provide]:
-    clients = {client.client_id: client for client in built_in_clients(settings.access_token_issuer)}
-    values: Mapping[str, Any] = {
-        "app_client": clients["bff"],
-        "change": use.change_user,
-        "jar": Cookies(settings.cookie_secure),
-        "create": use.create_user,
-        "end_session": use.end_session,
-        "feed": use.read_feed,
-        "key_document_max_age": settings.key_document_max_age,
-        "keys": adapters.key_document,
-        "login": use.login_local,
-        "mint": use.mint_cli_token,
-        "redeem": use.redeem_password_reset,
-        "refresh": use.refresh_tokens,
-        "remove": use.delete_user,
-        "reset": use.issue_password_reset,
-        "resolve": use.resolve_subject,
-        "users": use.read_users,
-    }
-    provided = {name: _provide(value) for name, value in values.items()}
-    return provided | {
-        "caller": Provide(_caller, sync_to_thread=False),
-        "principal": Provide(provide_principal, sync_to_thread=False),
-        "admin": Provide(_admin, sync_to_thread=False),
-    }
 
 
 def _provide(value: object) -> Provide:

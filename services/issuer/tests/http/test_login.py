@@ -11,6 +11,8 @@ import pytest
 from issuer_http import BROWSER, HttpWorld, problem, running_issuer, sign_in
 from issuer_world import ISSUER, PASSWORD, issuer_settings
 from litestar.handlers import HTTPRouteHandler
+from paseport_issuer.handlers.cookies import Cookies
+from paseport_shared.domain.models.secret import Secret
 from paseport_shared.http.origin import requires_own_origin
 
 UNSAFE_COOKIE_ROUTES = ("/auth/v1/login/local", "/auth/v1/refresh", "/auth/v1/logout")
@@ -41,6 +43,16 @@ async def test_a_browser_signs_in_and_gets_the_token_and_two_cookies(http: HttpW
         assert "domain" not in header
     assert "prt_" not in answer.text
     assert "pss_" not in answer.text
+
+
+@pytest.mark.parametrize("value", ["a;b", "a,b", "a b", 'a"b', "a\\b", "a=b", "ä", "a\n", "a\r\nSet-Cookie: c=d"])
+def test_a_cookie_that_could_end_before_its_value_does_is_not_written(value: str) -> None:
+    """BF-01: what is set is what was meant, whatever the use cases hand over one day."""
+    jar = Cookies(secure=True)
+
+    for cookie in (jar.session(Secret(value)), jar.refresh(Secret(value))):
+        with pytest.raises(ValueError, match="letters, digits"):
+            cookie.to_encoded_header()
 
 
 async def test_refusals_look_the_same_whatever_the_cause(http: HttpWorld) -> None:
@@ -176,7 +188,9 @@ async def test_fifty_tabs_refresh_at_once_and_all_stay_signed_in(http: HttpWorld
     async with http.browser() as browser:
         await sign_in(browser)
         for _ in range(5):
-            answers = await asyncio.gather(*(browser.post("/auth/v1/refresh") for _ in range(50)))
+            # All with the cookie of now, whoever is answered first.
+            tabs = [browser.build_request("POST", "/auth/v1/refresh") for _ in range(50)]
+            answers = await asyncio.gather(*(browser.send(request) for request in tabs))
             assert {answer.status_code for answer in answers} == {200}
             assert len({cookie_header(answer, "__Host-paseport-refresh") for answer in answers}) == 1
 

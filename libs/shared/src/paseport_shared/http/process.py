@@ -15,7 +15,7 @@ import uvloop
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.http.app import ServiceApp
 from paseport_shared.http.logging import configure_logging
-from paseport_shared.http.server import LINGER_SECONDS, listen, serve, stop_on_signals
+from paseport_shared.http.server import LINGER_SECONDS, listen, serve, spare_what_lasts, stop_on_signals
 
 _log = structlog.get_logger(__name__)
 
@@ -80,6 +80,7 @@ async def _serve(name: str, open_apps: OpenApps, public: socket.socket, internal
         apps = await stack.enter_async_context(open_apps())
         for app in (apps.public, apps.internal):
             await stack.enter_async_context(app.lifespan())
+        spare_what_lasts()
         _log.info("started", service=name, port=public.getsockname()[1], internal_port=internal.getsockname()[1])
         await serve([(apps.public, public), (apps.internal, internal)], stop, linger_seconds=LINGER_SECONDS)
         _log.info("stopped", service=name)

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from litestar import Request
 from litestar.datastructures import Cookie
 from paseport_shared.domain.models.secret import Secret
+
+_PLAIN: Final = re.compile(r"[0-9A-Za-z_-]*")
+
+
+class _PlainCookie(Cookie):
+    """Written as it stands, since our values need no quotation marks; ``http.cookies`` takes its time to find that out.
+
+    Never seen by a page's scripts, and for this host and all its paths.
+    """
+
+    def to_header(self, **_: Any) -> str:
+        """Return the value of ``Set-Cookie``. Raises ``ValueError`` for a value that is none of ours."""
+        value = self.value or ""
+        if not _PLAIN.fullmatch(value):
+            message = "a cookie of ours has letters, digits, _ and - only"
+            raise ValueError(message)
+        max_age = "" if self.max_age is None else f" Max-Age={self.max_age};"
+        secure = "; Secure" if self.secure else ""
+        return f"{self.key}={value}; HttpOnly;{max_age} Path=/; SameSite={self.samesite}{secure}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +89,7 @@ class Cookies:
         return f"__Host-paseport-{name}" if self.secure else f"paseport-{name}"
 
     def _cookie(self, name: str, value: str, samesite: Literal["lax", "strict"], max_age: int | None = None) -> Cookie:
-        return Cookie(
-            name, value=value, path="/", httponly=True, secure=self.secure, samesite=samesite, max_age=max_age
-        )
+        return _PlainCookie(name, value=value, httponly=True, secure=self.secure, samesite=samesite, max_age=max_age)
 
 
 def _secret(value: str | None) -> Secret[str] | None:
