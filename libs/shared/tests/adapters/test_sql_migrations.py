@@ -19,7 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from contracts.client_samples import a_full_client
 from contracts.due_projections import due
 from contracts.record_samples import NOW, a_user, add_users, an_admin, an_event, an_id, get_user
-from contracts.signing_key_repository import a_signing_key
+from contracts.signing_key_repository import a_signing_key, an_id_signing_key
 from paseport_shared.adapters.sql import migrations, revision
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
@@ -36,6 +36,7 @@ from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.password_reset import PasswordReset
 from paseport_shared.domain.models.revocation import Revocation, RevocationKind
+from paseport_shared.domain.models.signing_key import KeyStatus, SigningKey
 from paseport_shared.domain.models.user import UserQuery
 from paseport_shared.domain.ports.record import RecordTransaction
 from paseport_testkit.harness.mariadb import MariaDb
@@ -105,6 +106,28 @@ async def test_back_to_any_step_and_up_again_loses_what_the_steps_behind_it_decl
     assert await rows_of_all_tables(engine) == {
         table: content if table in tables_of_then else [] for table, content in rows.items()
     }
+
+
+async def test_back_before_there_were_rsa_keys_none_is_taken_for_another(url: str, engine: AsyncEngine) -> None:
+    """DT-01: what the step declares as lost is lost whole, and access tokens go on."""
+    await migrations.upgrade(url)
+    record = SqlRecord(engine)
+    kept, lost = a_signing_key(1, KeyStatus.ACTIVE), an_id_signing_key(1, KeyStatus.ACTIVE)
+
+    async def versions(name: str) -> tuple[SigningKey, ...]:
+        return await record.transact(lambda transaction: transaction.signing_keys.versions(name))
+
+    async def add(transaction: RecordTransaction) -> None:
+        await transaction.signing_keys.add(kept)
+        await transaction.signing_keys.add(lost)
+
+    await record.transact(add)
+
+    await migrations.downgrade(url, "0005")
+    await migrations.upgrade(url)
+
+    assert await versions(kept.key_name) == (kept,)
+    assert await versions(lost.key_name) == ()
 
 
 async def test_migrating_a_database_that_is_up_to_date_keeps_every_row(url: str, engine: AsyncEngine) -> None:

@@ -9,7 +9,8 @@ import pytest
 from contracts.record_samples import NOW
 from paseport.paserk import public_key_id
 from paseport_shared.domain.errors import AlreadyExists, NotFound, PreconditionFailed, Unavailable
-from paseport_shared.domain.models.signing_key import KeyStatus, SigningKey, VerificationKey
+from paseport_shared.domain.models.rsa_public_key import MAX_BITS, RsaPublicKey
+from paseport_shared.domain.models.signing_key import KeyAlgorithm, KeyStatus, SigningKey, VerificationKey
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 LATER = NOW + timedelta(seconds=1)
@@ -21,6 +22,13 @@ def a_signing_key(version: int, status: KeyStatus = KeyStatus.PUBLISHED, **chang
     public_key = version.to_bytes(32)
     key = VerificationKey(version, public_key_id(public_key), public_key, status, NOW, None)
     return replace(SigningKey(KEY_NAME, key, NOW), **changes)
+
+
+def an_id_signing_key(version: int, status: KeyStatus = KeyStatus.PUBLISHED) -> SigningKey:
+    """The version of the ID-token key numbered so, as large as such a key may be."""
+    public_key = RsaPublicKey((1 << MAX_BITS - 1) + (version << 1) + 1)
+    key = VerificationKey(version, public_key.kid, public_key.to_bytes(), status, NOW, None, KeyAlgorithm.RS256)
+    return SigningKey("paseport-id", key, NOW)
 
 
 class SigningKeyRepositoryContract:
@@ -36,6 +44,22 @@ class SigningKeyRepositoryContract:
         await add(record, stored)
 
         assert await versions(record) == (stored,)
+
+    async def test_keys_that_sign_different_tokens_are_kept_as_what_they_are(self, record: Record) -> None:
+        """An Ed25519 key of 32 bytes beside an RSA key of 4,096 bits, each with an ACTIVE version of its own."""
+        access, first, second = (
+            a_signing_key(1, KeyStatus.ACTIVE),
+            an_id_signing_key(1, KeyStatus.ACTIVE),
+            an_id_signing_key(2),
+        )
+        await add(record, access, first, second)
+
+        assert await versions(record) == (access,)
+        assert await versions(record, "paseport-id") == (first, second)
+
+        with pytest.raises(AlreadyExists) as refusal:
+            await add(record, replace(first, key_name="another"))
+        assert refusal.value.field == "kid"
 
     async def test_every_version_is_listed_by_age_and_no_other_key_s(self, record: Record) -> None:
         other = a_signing_key(3, key_name="paseport-Access")

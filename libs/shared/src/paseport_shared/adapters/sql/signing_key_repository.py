@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from paseport_shared.adapters.sql.session import ConstraintViolated, SqlSession
 from paseport_shared.adapters.sql.tables import signing_keys
 from paseport_shared.domain.errors import AlreadyExists, NotFound, PreconditionFailed
-from paseport_shared.domain.models.signing_key import KeyStatus, SigningKey, VerificationKey
+from paseport_shared.domain.models.signing_key import KeyAlgorithm, KeyStatus, SigningKey, VerificationKey
 
 
 class SqlSigningKeyRepository:
@@ -18,6 +19,8 @@ class SqlSigningKeyRepository:
 
     ``active_key_name`` repeats the key's name in the row of its ACTIVE version and is NULL in all others. It is unique,
     and NULLs are equal to nothing, so no two rows of a key can be ACTIVE, whoever writes them.
+
+    An RSA key has a column of its own; in ``public_key`` is its SHA-256 then, so that both kinds have 32 bytes there.
     """
 
     def __init__(self, session: SqlSession) -> None:
@@ -38,7 +41,7 @@ class SqlSigningKeyRepository:
             "key_name": signing_key.key_name,
             "version": key.version,
             "kid": key.kid,
-            "public_key": key.public_key,
+            **_columns_of(key),
             "status": key.status.value,
             "active_key_name": _active_key_name(signing_key.key_name, key.status),
             "not_before": key.not_before,
@@ -97,6 +100,21 @@ def _active_key_name(key_name: str, status: KeyStatus) -> str | None:
     return key_name if status is KeyStatus.ACTIVE else None
 
 
+def _columns_of(key: VerificationKey) -> dict[str, bytes | None]:
+    if key.algorithm is KeyAlgorithm.RS256:
+        return {"public_key": hashlib.sha256(key.public_key).digest(), "rsa_public_key": key.public_key}
+    return {"public_key": key.public_key, "rsa_public_key": None}
+
+
 def _signing_key(row: sa.Row[Any]) -> SigningKey:
-    key = VerificationKey(row.version, row.kid, row.public_key, KeyStatus(row.status), row.not_before, row.not_after)
+    is_rsa = row.rsa_public_key is not None
+    key = VerificationKey(
+        version=row.version,
+        kid=row.kid,
+        public_key=row.rsa_public_key if is_rsa else row.public_key,
+        status=KeyStatus(row.status),
+        not_before=row.not_before,
+        not_after=row.not_after,
+        algorithm=KeyAlgorithm.RS256 if is_rsa else KeyAlgorithm.ED25519,
+    )
     return SigningKey(row.key_name, key, row.changed_at)

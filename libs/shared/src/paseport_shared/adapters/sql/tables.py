@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from paseport_shared.adapters.sql.types import COLLATION, UtcDateTime, digest, long_text, text
+from paseport_shared.adapters.sql.types import COLLATION, UtcDateTime, digest, long_text, octets, text
 
 NAMING: Final = {
     "pk": "pk_%(table_name)s",
@@ -121,6 +121,8 @@ signing_keys = sa.Table(
     sa.Column("not_before", UtcDateTime(), nullable=False),
     sa.Column("not_after", UtcDateTime()),
     sa.Column("changed_at", UtcDateTime(), nullable=False),
+    # Of an RSA key its canonical form, whose SHA-256 is in ``public_key``. NULL: an Ed25519 key.
+    sa.Column("rsa_public_key", octets(1024)),
     sa.UniqueConstraint("kid"),
     sa.UniqueConstraint("active_key_name"),
     sa.CheckConstraint(

@@ -56,3 +56,8 @@ def long_text() -> TypeEngine[str]:
 def digest(size: int) -> TypeEngine[bytes]:
     """Return a hash of exactly ``size`` bytes."""
     return sa.LargeBinary(size).with_variant(mysql.BINARY(size), "mysql", "mariadb")
+
+
+def octets(length: int) -> TypeEngine[bytes]:
+    """Return at most ``length`` bytes."""
+    return sa.LargeBinary(length).with_variant(mysql.VARBINARY(length), "mysql", "mariadb")
