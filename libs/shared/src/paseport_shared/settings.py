@@ -237,6 +237,15 @@ def _integer(text: str, env: Env, what: str) -> int:
     return value
 
 
+def secret_problem(text: str) -> str | None:
+    """Return what keeps ``text`` from being a secret of ours where it is not a variable of its own, or None."""
+    try:
+        _check_secret(text, Env(""))
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def _check_secret(text: str, env: Env) -> None:
     minimum = MIN_SECRET_BYTES if env.minimum is None else env.minimum
     value = text.encode()

@@ -17,6 +17,7 @@ from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
 from paseport_shared.adapters.redis.access import RedisAccess
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from paseport_shared.adapters.redis.authorization_code_store import RedisAuthorizationCodeStore
+from paseport_shared.adapters.redis.client_directory import RedisClientDirectory
 from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
 from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
@@ -96,6 +97,7 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             transactions=RedisTransactionStore(redis, settings.redis.namespace_transaction),
             codes=RedisAuthorizationCodeStore(redis, settings.redis.namespace_authorization_code),
             roles=RedisRoleDirectory(redis, keep_for=settings.role_ttl, namespace=settings.redis.namespace_role),
+            clients=RedisClientDirectory(redis, namespace=settings.redis.namespace_client),
             limiter=RedisAttemptLimiter(redis, settings.redis.namespace_attempts),
             publisher=feed,
             feed=feed,

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
 from paseport_shared.domain.errors import ValidationFailed
+from paseport_shared.domain.models.client import ApplicationType, Client, built_in_clients
+from paseport_shared.domain.models.client_registration import ClientRules
 from paseport_shared.domain.models.password import check_new_password
 from paseport_shared.domain.models.profile import check_profile
+from paseport_shared.domain.models.redirect_uri import registration_problem
 from paseport_shared.domain.models.refresh_token import RefreshPolicy
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.domain.models.secret import Secret
@@ -19,13 +22,18 @@ from paseport_shared.domain.models.session import SessionPolicy
 from paseport_shared.production_settings import RedisVariables, ServerVariables
 from paseport_shared.settings import Env, SettingProblem, WebSettings
 
+from paseport_issuer.configured_clients import mobile_problems, read_configured_clients
+
 _DAY = 86_400
+ACCESS_TOKEN_TTL: Final = timedelta(seconds=300)
+REFRESH_MAX_LIFETIME: Final = timedelta(days=90)
+"""What holds where nothing is set, as in the embedded mode."""
 
 
 class Settings(WebSettings, frozen=True, kw_only=True):
     """One field a variable. Durations are seconds in the environment."""
 
-    access_token_ttl: Annotated[timedelta, Env("ACCESS_TOKEN_TTL", 30, 3600)] = timedelta(seconds=300)
+    access_token_ttl: Annotated[timedelta, Env("ACCESS_TOKEN_TTL", 30, 3600)] = ACCESS_TOKEN_TTL
     refresh_key: Annotated[Secret[bytes], Env("PASEPORT_REFRESH_KEY")]
     service_secret: Annotated[Secret[str], Env("PASEPORT_SERVICE_SECRET")]
     cli_secret: Secret[str] | None = None
@@ -35,12 +43,33 @@ class Settings(WebSettings, frozen=True, kw_only=True):
     session_idle: Annotated[timedelta, Env("PASEPORT_SESSION_IDLE", 60, 365 * _DAY)] = timedelta(hours=12)
     session_max: Annotated[timedelta, Env("PASEPORT_SESSION_MAX", 60, 365 * _DAY)] = timedelta(days=30)
     refresh_token_ttl: Annotated[timedelta, Env("REDIS_REFRESH_TOKEN_TTL", 60, 365 * _DAY)] = timedelta(days=14)
-    refresh_max_lifetime: Annotated[timedelta, Env("PASEPORT_REFRESH_MAX_LIFETIME", 60, 3650 * _DAY)] = timedelta(
-        days=90
+    refresh_max_lifetime: Annotated[timedelta, Env("PASEPORT_REFRESH_MAX_LIFETIME", 60, 3650 * _DAY)] = (
+        REFRESH_MAX_LIFETIME
     )
     refresh_grace: Annotated[timedelta, Env("PASEPORT_REFRESH_GRACE", 0, 60)] = timedelta(seconds=10)
     login_attempts_per_address: Annotated[int, Env("PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS", 1, 1_000_000)] = 100
     """In any 15 minutes."""
+    bff_client_secret: Annotated[Secret[str], Env("BFF_CLIENT_SECRET")]
+    bff_redirect_uri: Annotated[str | None, Env("BFF_REDIRECT_URI")] = None
+    """Unset: the issuer's own callback."""
+    mobile_redirect_uris: Annotated[tuple[str, ...], Env("MOBILE_REDIRECT_URIS")] = ()
+    oauth_clients_json: Annotated[Secret[str] | None, Env("OAUTH_CLIENTS_JSON", 1)] = None
+
+    @property
+    def client_rules(self) -> ClientRules:
+        """What clients may be."""
+        return ClientRules(self.access_token_issuer, self.access_token_ttl, self.refresh_max_lifetime)
+
+    def defined_clients(self) -> dict[str, Client]:
+        """Return the clients that this installation defines, by id: built in, and from the settings."""
+        built_in = built_in_clients(
+            self.access_token_issuer,
+            bff_secret=self.bff_client_secret,
+            bff_redirect_uri=self.bff_redirect_uri,
+            mobile_redirect_uris=self.mobile_redirect_uris,
+        )
+        configured, _ = read_configured_clients(self.oauth_clients_json, self.client_rules)
+        return {client.client_id: client for client in (*configured, *built_in)}
 
     @property
     def session_policy(self) -> SessionPolicy:
@@ -66,6 +95,19 @@ class Settings(WebSettings, frozen=True, kw_only=True):
             yield SettingProblem("REDIS_REFRESH_TOKEN_TTL", "must not exceed PASEPORT_REFRESH_MAX_LIFETIME")
         if self.access_token_ttl >= self.refresh_token_ttl:
             yield SettingProblem("ACCESS_TOKEN_TTL", "must be shorter than REDIS_REFRESH_TOKEN_TTL")
+        yield from self._client_problems()
+
+    def _client_problems(self) -> Iterable[SettingProblem]:
+        if self.bff_redirect_uri is not None:
+            problem = registration_problem(self.bff_redirect_uri, ApplicationType.WEB)
+            if problem is None and not self.bff_redirect_uri.startswith(f"{self.origin}/"):
+                # The cookies of a sign-in are those of this host, so the browser has to come back to it.
+                problem = "must be on the host of ACCESS_TOKEN_ISSUER"
+            if problem is not None:
+                yield SettingProblem("BFF_REDIRECT_URI", problem)
+        yield from mobile_problems(self.mobile_redirect_uris)
+        _, problems = read_configured_clients(self.oauth_clients_json, self.client_rules)
+        yield from problems
 
 
 class ProductionSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from paseport_shared.domain.models.client import built_in_clients
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
+from paseport_shared.domain.ports.client_directory import ClientDirectory
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.key_document import KeyDocument
 from paseport_shared.domain.ports.password_hasher import PasswordHasher
@@ -35,11 +35,15 @@ from paseport_shared.use_cases.find_subject import FindSubject
 from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 
 from paseport_issuer.settings import Settings
+from paseport_issuer.use_cases.change_client import ChangeClient
 from paseport_issuer.use_cases.change_user import ChangeUser
+from paseport_issuer.use_cases.create_client import CreateClient
 from paseport_issuer.use_cases.create_user import CreateUser
+from paseport_issuer.use_cases.delete_client import DeleteClient
 from paseport_issuer.use_cases.delete_user import DeleteUser
 from paseport_issuer.use_cases.end_session import EndSession
 from paseport_issuer.use_cases.ensure_accounts import EnsureAccounts
+from paseport_issuer.use_cases.find_client import FindClient
 from paseport_issuer.use_cases.issue_password_reset import IssuePasswordReset
 from paseport_issuer.use_cases.issue_tokens import IssueTokens
 from paseport_issuer.use_cases.limit_attempts import LimitAttempts
@@ -49,8 +53,10 @@ from paseport_issuer.use_cases.mint_cli_token import MintCliToken
 from paseport_issuer.use_cases.new_family import NewFamily
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.open_session import OpenSession
+from paseport_issuer.use_cases.project_client import ProjectClient
 from paseport_issuer.use_cases.project_user import ProjectUser
 from paseport_issuer.use_cases.publish_revocations import PublishRevocations
+from paseport_issuer.use_cases.read_clients import ReadClients
 from paseport_issuer.use_cases.read_feed import ReadFeed
 from paseport_issuer.use_cases.read_users import ReadUsers
 from paseport_issuer.use_cases.record_feed import RecordFeed
@@ -59,6 +65,7 @@ from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset
 from paseport_issuer.use_cases.refresh_tokens import RefreshTokens
 from paseport_issuer.use_cases.resolve_subject import ResolveSubject
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
+from paseport_issuer.use_cases.roll_client_secret import RollClientSecret
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
 from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
 
@@ -76,6 +83,7 @@ class IssuerAdapters:
     transactions: TransactionStore
     codes: AuthorizationCodeStore
     roles: RoleDirectory
+    clients: ClientDirectory
     limiter: AttemptLimiter
     publisher: RevocationPublisher
     feed: RevocationFeed
@@ -108,6 +116,12 @@ class UseCases:
     change_user: ChangeUser
     delete_user: DeleteUser
     read_users: ReadUsers
+    find_client: FindClient
+    create_client: CreateClient
+    change_client: ChangeClient
+    delete_client: DeleteClient
+    roll_client_secret: RollClientSecret
+    read_clients: ReadClients
     limit_attempts: LimitAttempts
     mint_cli_token: MintCliToken
     resolve_subject: ResolveSubject
@@ -116,6 +130,7 @@ class UseCases:
     ensure_accounts: EnsureAccounts
     load_read_models: LoadReadModels
     project_user: ProjectUser
+    project_client: ProjectClient
     record_pending: RecordPending
     follow_revocations: FollowRevocations
     revocations: RevocationList
@@ -126,8 +141,8 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
     clock, randomness, record = adapters.clock, adapters.randomness, adapters.record
     issuer = settings.access_token_issuer
     session_policy, refresh_policy = settings.session_policy, settings.refresh_policy
-    clients = {client.client_id: client for client in built_in_clients(issuer)}
-    app_client, cli_client = clients["bff"], clients["cli"]
+    defined_clients = settings.defined_clients()
+    app_client, cli_client = defined_clients["bff"], defined_clients["cli"]
     refresh_key = RefreshTokenKey(settings.refresh_key)
     ids = NewIds(clock, randomness)
 
@@ -147,6 +162,8 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         ids=ids,
     )
     project = ProjectUser(record, adapters.roles, revoke, clock)
+    project_client = ProjectClient(record, adapters.clients)
+    client_rules = settings.client_rules
     limits = LimitAttempts(adapters.limiter, clock, attempts_per_address=settings.login_attempts_per_address)
     open_session = OpenSession(
         sessions=adapters.sessions,
@@ -211,6 +228,20 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         change_user=ChangeUser(record=record, project=project, revoke=revoke, clock=clock, ids=ids),
         delete_user=DeleteUser(record=record, project=project, revoke=revoke, ids=ids),
         read_users=ReadUsers(record),
+        find_client=FindClient(defined_clients, adapters.clients, record),
+        create_client=CreateClient(
+            defined=defined_clients, rules=client_rules, record=record, project=project_client, clock=clock, ids=ids
+        ),
+        change_client=ChangeClient(
+            defined=defined_clients, rules=client_rules, record=record, project=project_client, clock=clock, ids=ids
+        ),
+        delete_client=DeleteClient(
+            defined=defined_clients, record=record, project=project_client, clock=clock, ids=ids
+        ),
+        roll_client_secret=RollClientSecret(
+            defined=defined_clients, record=record, project=project_client, clock=clock, ids=ids
+        ),
+        read_clients=ReadClients(defined_clients, record),
         limit_attempts=limits,
         mint_cli_token=MintCliToken(client=cli_client, record=record, sign=sign, clock=clock, ids=ids),
         resolve_subject=resolve_subject,
@@ -219,8 +250,9 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         ensure_accounts=EnsureAccounts(
             record=record, hasher=adapters.hasher, clock=clock, randomness=randomness, ids=ids
         ),
-        load_read_models=LoadReadModels(record, adapters.roles, publisher, revocations, clock),
+        load_read_models=LoadReadModels(record, adapters.roles, adapters.clients, publisher, revocations, clock),
         project_user=project,
+        project_client=project_client,
         record_pending=RecordPending(adapters.pending, record),
         follow_revocations=FollowRevocations(
             [(NoticedFeed(FEEDS[0], adapters.feed), HEARTBEAT_SECONDS), (RecordFeed(record), HEARTBEAT_SECONDS)],

@@ -24,6 +24,7 @@ from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
+from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
 from paseport_shared.adapters.memory.clock import ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
@@ -96,6 +97,7 @@ def issuer_settings(**changes: object) -> Settings:
         "access_token_issuer": ISSUER,
         "refresh_key": Secret(b"r" * 32),
         "service_secret": Secret("service-secret-of-at-least-32-characters"),
+        "bff_client_secret": Secret("bff-client-secret-of-at-least-32-characters"),
         "cli_secret": Secret("cli-secret-of-at-least-32-characters-long"),
         "allowed_hosts": ("auth.example.com",),
     }
@@ -116,6 +118,7 @@ class IssuerWorld:
         self.sessions = MemorySessionStore(self.settings.session_policy, self.outages.redis)
         self.families = MemoryRefreshTokenStore(self.settings.refresh_policy, self.outages.redis)
         self.roles = MemoryRoleDirectory(self.outages.redis)
+        self.clients = MemoryClientDirectory(self.outages.redis)
         self.feed = SwitchedFeed(self.outages)
         self.hasher = BcryptPasswordHasher({1: Secret(b"p" * 32)}, 1, 4, workers=2)
         self.adapters = IssuerAdapters(
@@ -125,6 +128,7 @@ class IssuerWorld:
             transactions=MemoryTransactionStore(self.outages.redis),
             codes=MemoryAuthorizationCodeStore(self.outages.redis),
             roles=self.roles,
+            clients=self.clients,
             limiter=MemoryAttemptLimiter(self.outages.redis),
             publisher=self.feed,
             feed=self.feed,

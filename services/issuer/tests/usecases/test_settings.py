@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from paseport_issuer.settings import ProductionSettings, Settings
+from paseport_shared.domain.models.client import ClientAuthMethod, ClientSource, GrantType
+from paseport_shared.domain.models.secret import Secret
 from paseport_shared.settings import SettingsProblems, load_settings
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD = {
     "ACCESS_TOKEN_ISSUER": "https://auth.example.com",
     "PASEPORT_REFRESH_KEY": secrets.token_urlsafe(48),
     "PASEPORT_SERVICE_SECRET": secrets.token_urlsafe(48),
+    "BFF_CLIENT_SECRET": secrets.token_urlsafe(48),
 }
 
 
@@ -28,7 +34,7 @@ def problems_of(**changes: str) -> dict[str, str]:
     return {problem.name: problem.message for problem in refusal.value.problems}
 
 
-def test_three_variables_are_enough() -> None:
+def test_four_variables_are_enough() -> None:
     settings = load_settings(Settings, GOOD)
 
     assert settings.cookie_secure
@@ -48,6 +54,7 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         "ACCESS_TOKEN_ISSUER",
         "PASEPORT_REFRESH_KEY",
         "PASEPORT_SERVICE_SECRET",
+        "BFF_CLIENT_SECRET",
     ]
     assert all("required" in problem.message for problem in refusal.value.problems)
 
@@ -69,7 +76,7 @@ def test_every_mistake_is_reported_in_one_start_and_no_value_is_shown() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["PASEPORT_REFRESH_KEY", "PASEPORT_SERVICE_SECRET"])
+@pytest.mark.parametrize("name", ["PASEPORT_REFRESH_KEY", "PASEPORT_SERVICE_SECRET", "BFF_CLIENT_SECRET"])
 @pytest.mark.parametrize("secret", ["", "short", "a" * 64, "password" * 8, "this-is-an-example-of-a-secret-to-replace"])
 def test_a_secret_that_protects_nothing_is_refused(name: str, secret: str) -> None:
     """FT-22: missing, short, repeated, a placeholder."""
@@ -190,6 +197,7 @@ def test_everything_that_an_installation_lacks_is_named_at_once() -> None:
         "ACCESS_TOKEN_ISSUER",
         "PASEPORT_REFRESH_KEY",
         "PASEPORT_SERVICE_SECRET",
+        "BFF_CLIENT_SECRET",
         "MARIADB_URL",
         "PASEPORT_PASSWORD_PEPPER",
         "VAULT_URL",
@@ -225,3 +233,173 @@ def test_plain_http_to_vault_has_to_be_asked_for() -> None:
     )
 
     assert settings.vault_url == "http://vault:8200"
+
+
+# --- clients ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_installation_has_the_app_and_the_command_line_as_clients() -> None:
+    clients = load_settings(Settings, GOOD).defined_clients()
+
+    assert set(clients) == {"bff", "cli"}
+    bff = clients["bff"]
+    assert bff.redirect_uris == ("https://auth.example.com/auth/v1/callback",)
+    assert bff.auth_method is ClientAuthMethod.BASIC
+    assert bff.is_authentic(Secret(GOOD["BFF_CLIENT_SECRET"]), NOW)
+    assert not bff.is_authentic(Secret(""), NOW)
+
+
+def test_an_installation_with_an_app_on_phones_has_a_public_client_that_may_stay_signed_in() -> None:
+    uris = "com.example.app:/callback, https://app.example.com/callback,http://127.0.0.1/callback"
+
+    mobile = load_settings(Settings, GOOD | {"MOBILE_REDIRECT_URIS": uris}).defined_clients()["mobile"]
+
+    assert mobile.is_public
+    assert mobile.require_pkce
+    assert "offline_access" in mobile.scope
+    assert "admin" not in mobile.scope
+    assert mobile.redirect_uris == tuple(uri.strip() for uri in uris.split(","))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"BFF_CLIENT_SECRET": "short"}, "BFF_CLIENT_SECRET"),
+        ({"BFF_REDIRECT_URI": "http://auth.example.com/auth/v1/callback"}, "BFF_REDIRECT_URI"),
+        ({"BFF_REDIRECT_URI": "https://elsewhere.example.com/auth/v1/callback"}, "BFF_REDIRECT_URI"),
+        ({"BFF_REDIRECT_URI": "https://auth.example.com.evil.example/callback"}, "BFF_REDIRECT_URI"),
+        ({"BFF_REDIRECT_URI": "https://auth.example.com/*"}, "BFF_REDIRECT_URI"),
+        ({"MOBILE_REDIRECT_URIS": "com.example.app:/callback,http://phone.example.com/"}, "MOBILE_REDIRECT_URIS"),
+        ({"MOBILE_REDIRECT_URIS": "myapp:/callback"}, "MOBILE_REDIRECT_URIS"),
+        ({"OAUTH_CLIENTS_JSON": "{"}, "OAUTH_CLIENTS_JSON"),
+        ({"OAUTH_CLIENTS_JSON": "[" * 60_000}, "OAUTH_CLIENTS_JSON"),
+        ({"OAUTH_CLIENTS_JSON": "{}"}, "OAUTH_CLIENTS_JSON"),
+        ({"OAUTH_CLIENTS_JSON": "[1]"}, "OAUTH_CLIENTS_JSON"),
+    ],
+)
+def test_what_no_client_can_be_made_of_is_named(changes: dict[str, str], name: str) -> None:
+    """FT-22, AZ-05."""
+    assert set(problems_of(**changes)) == {name}
+
+
+SHOP = {
+    "client_id": "shop",
+    "name": "Shop",
+    "redirect_uris": ["https://shop.example.com/callback"],
+    "secret": "Yb3kq0Wz7uXs9dLr2fTn5vHc8mPa4gEj",
+}
+
+
+def with_clients(*clients: object) -> dict[str, str]:
+    return GOOD | {"OAUTH_CLIENTS_JSON": json.dumps(clients)}
+
+
+def test_more_clients_come_from_the_settings() -> None:
+    digest = hashlib.sha256(b"of the machine").hexdigest()
+    machine = {
+        "client_id": "stock-job",
+        "name": "Stock",
+        "grants": ["client_credentials"],
+        "scopes": [],
+        "audiences": ["https://stock.example.com"],
+        "auth_method": "client_secret_post",
+        "secret_sha256": digest,
+        "access_token_lifetime": 60,
+    }
+
+    settings = load_settings(Settings, with_clients(SHOP, machine))
+    clients = settings.defined_clients()
+
+    shop, job = clients["shop"], clients["stock-job"]
+    assert set(clients) == {"bff", "cli", "shop", "stock-job"}
+    assert shop.source is job.source is ClientSource.SETTINGS
+    assert shop.audience == "https://auth.example.com/userinfo"
+    assert shop.is_authentic(Secret(str(SHOP["secret"])), NOW)
+    assert job.is_authentic(Secret("of the machine"), NOW)
+    assert job.grants == {GrantType.CLIENT_CREDENTIALS}
+    assert job.access_token_lifetime == timedelta(seconds=60)
+    assert str(SHOP["secret"]) not in repr(settings)
+
+
+def test_clients_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "clients.json"
+    file.write_text(json.dumps([SHOP]))
+
+    assert "shop" in load_settings(Settings, GOOD | {"OAUTH_CLIENTS_JSON_FILE": str(file)}).defined_clients()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"client_id": None}, "client_id must be text"),
+        ({"client_id": "s"}, "client_id: Use 3 to 64"),
+        ({"client_id": "0190b5a2-7c3e-7a11-8f00-0123456789ab"}, "client_id: Use 3 to 64"),
+        ({"client_id": "mobile"}, "client_id: bff, cli, mobile are built in"),
+        ({"name": "\u202e"}, "name: Leave out control characters"),
+        ({"colour": "green"}, "has a field that is unknown"),
+        ({"redirect_uris": "https://shop.example.com/"}, "redirect_uris must be a list of texts"),
+        ({"redirect_uris": ["https://*.example.com/"]}, "redirect_uris: Number 1 must not have a wildcard"),
+        (
+            {"post_logout_redirect_uris": ["http://shop.example.com"]},
+            "post_logout_redirect_uris: Number 1 must be https",
+        ),
+        ({"redirect_uris": []}, "redirect_uris: authorization_code needs"),
+        ({"grants": ["password"]}, "grants must be a list of authorization_code, refresh_token, client_credentials"),
+        (
+            {"auth_method": "private_key_jwt"},
+            "auth_method must be one of none, client_secret_basic, client_secret_post",
+        ),
+        ({"scopes": ["openid", "root"]}, "scopes: Use some of openid"),
+        ({"scopes": ["openid", "admin"]}, "scopes: account and admin are for first-party clients only"),
+        ({"audiences": ["https://auth.example.com/api"]}, "audiences: Number 1 is for first-party clients only"),
+        ({"audiences": ["https://auth.example.com"]}, "audiences: Number 1 is a name of the issuer itself"),
+        ({"audiences": ["orders"]}, "audiences: Number 1 must be an absolute URI"),
+        ({"access_token_lifetime": 301}, "access_token_lifetime: Use 30 to 300 seconds"),
+        ({"refresh_lifetime": 1.5}, "refresh_lifetime must be a whole number of seconds"),
+        ({"first_party": "yes"}, "first_party must be true or false"),
+        ({"secret": None}, "secret: This client authenticates with a secret"),
+        ({"secret": "short-secret"}, "secret must have at least 32 bytes"),
+        ({"secret": "change-me-change-me-change-me-change-me"}, "secret looks like a placeholder"),
+        ({"secret_sha256": "ab" * 32}, "secret: give secret or secret_sha256, not both"),
+        ({"secret": None, "secret_sha256": "AB" * 32}, "secret_sha256 must be 64 hexadecimal digits"),
+        ({"auth_method": "none"}, "secret: A client that authenticates with none has no secret"),
+        ({"auth_method": "none", "secret": None, "require_pkce": False}, "require_pkce: A client without a secret"),
+        (
+            {"auth_method": "none", "secret": None, "grants": ["client_credentials"]},
+            "grants: client_credentials needs a client with a secret",
+        ),
+    ],
+)
+def test_a_client_that_cannot_be_is_refused_with_the_reason(changes: dict[str, object], sentence: str) -> None:
+    """FT-22, AZ-05, AZ-10."""
+    with pytest.raises(SettingsProblems) as refusal:
+        load_settings(Settings, with_clients(SHOP | changes))
+
+    assert [problem.name for problem in refusal.value.problems] == ["OAUTH_CLIENTS_JSON"]
+    assert sentence in refusal.value.problems[0].message
+    assert str(SHOP["secret"]) not in str(refusal.value)
+
+
+def test_all_mistakes_of_all_clients_are_named_in_one_start() -> None:
+    """FT-22."""
+    bad = {"client_id": 7, "redirect_uris": [8], "grants": ["implicit"]}
+
+    with pytest.raises(SettingsProblems) as refusal:
+        load_settings(
+            Settings,
+            with_clients(SHOP, SHOP | {"scopes": ["x"], "redirect_uris": ["http://a", "b"]}, bad)
+            | {"ACCESS_TOKEN_ISSUER": "http://auth.example.com"},
+        )
+
+    found = [str(problem) for problem in refusal.value.problems]
+    assert found[0].startswith("ACCESS_TOKEN_ISSUER")
+    assert [line.removeprefix("OAUTH_CLIENTS_JSON: ").split(" must")[0] for line in found[1:]] == [
+        "client 2 (shop): scopes: Use some of openid, profile, email, roles, offline_access, account, admin.",
+        "client 2 (shop): redirect_uris: Number 1",
+        "client 2 (shop): redirect_uris: Number 2",
+        "client 3: client_id",
+        "client 3: name is required",
+        "client 3: grants",
+        "client 3: redirect_uris",
+        "defines a client_id twice",
+    ]

@@ -32,6 +32,7 @@ from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
+from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
 from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
 from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTokenStore
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
@@ -48,6 +49,7 @@ from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.models.secret import Secret
 
 from paseport_standalone.app_build import AppBuild
 from paseport_standalone.asgi import ASGIApp
@@ -101,6 +103,10 @@ async def open_embedded(
             cookie_secure=False,
             allowed_hosts=(origin.removeprefix("http://"),),
             login_attempts_per_address=settings.login_attempts_per_address,
+            # Of this start alone: only the issuer itself uses it, and a restart ends all sessions.
+            bff_client_secret=Secret(randomness.token_bytes(32).hex()),
+            mobile_redirect_uris=settings.mobile_redirect_uris,
+            oauth_clients_json=settings.oauth_clients_json,
         )
         sessions = MemorySessionStore(issuer_settings.session_policy)
         roles = MemoryRoleDirectory()
@@ -113,6 +119,7 @@ async def open_embedded(
             transactions=MemoryTransactionStore(),
             codes=MemoryAuthorizationCodeStore(),
             roles=roles,
+            clients=MemoryClientDirectory(),
             limiter=MemoryAttemptLimiter(),
             publisher=feed,
             feed=feed,

@@ -26,6 +26,7 @@ from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
 from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
+from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
 from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
 from paseport_shared.adapters.memory.record import MemoryRecord
 from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTokenStore
@@ -84,7 +85,10 @@ def _apps() -> dict[str, Litestar]:
         keys, issuer=_ISSUER, audience=api_audience(_ISSUER), max_lifetime=timedelta(hours=1), clock=clock
     )
     issuer_settings = IssuerSettings(
-        access_token_issuer=_ISSUER, refresh_key=Secret(_NO_SECRET), service_secret=Secret(_NO_SECRET.hex())
+        access_token_issuer=_ISSUER,
+        refresh_key=Secret(_NO_SECRET),
+        service_secret=Secret(_NO_SECRET.hex()),
+        bff_client_secret=Secret(_NO_SECRET.hex()),
     )
     feed, roles = MemoryRevocationFeed(0), MemoryRoleDirectory()
     sessions = MemorySessionStore(issuer_settings.session_policy)
@@ -95,6 +99,7 @@ def _apps() -> dict[str, Litestar]:
         transactions=MemoryTransactionStore(),
         codes=MemoryAuthorizationCodeStore(),
         roles=roles,
+        clients=MemoryClientDirectory(),
         limiter=MemoryAttemptLimiter(),
         publisher=feed,
         feed=feed,

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
+from paseport_issuer.configured_clients import mobile_problems, read_configured_clients
+from paseport_issuer.settings import ACCESS_TOKEN_TTL, REFRESH_MAX_LIFETIME
 from paseport_shared import settings as shared
 from paseport_shared.domain.errors import ValidationFailed
+from paseport_shared.domain.models.client_registration import ClientRules
 from paseport_shared.domain.models.password import check_new_password
 from paseport_shared.domain.models.profile import check_profile
 from paseport_shared.domain.models.roles import ADMIN
@@ -17,7 +20,7 @@ from paseport_shared.domain.models.secret import Secret
 from paseport_shared.settings import Env, SettingProblem, SettingsProblems
 
 from paseport_standalone.data_folder import REPOSITORY, DataFolder, default_data_folder
-from paseport_standalone.ports import HOST
+from paseport_standalone.ports import HOST, origin_of
 
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _OTHER_MODE: Final = ("ACCESS_TOKEN_ISSUER", "MARIADB_URL", "REDIS_URL", "REDIS_SENTINELS", "VAULT_URL")
@@ -39,6 +42,8 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Annotated[str, Env("LOG_LEVEL")] = "INFO"
     login_attempts_per_address: Annotated[int, Env("PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS", 1, 1_000_000)] = 100
     """In any 15 minutes."""
+    mobile_redirect_uris: Annotated[tuple[str, ...], Env("MOBILE_REDIRECT_URIS")] = ()
+    oauth_clients_json: Annotated[Secret[str] | None, Env("OAUTH_CLIENTS_JSON", 1)] = None
 
     def relation_problems(self) -> Iterable[SettingProblem]:
         """Yield a problem for each value that this mode does not take."""
@@ -50,6 +55,9 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
             yield SettingProblem("COOKIE_SECURE", "must be false: this mode has no https")
         if self.log_level.upper() not in _LOG_LEVELS:
             yield SettingProblem("LOG_LEVEL", f"must be one of {', '.join(_LOG_LEVELS)}")
+        yield from mobile_problems(self.mobile_redirect_uris)
+        rules = ClientRules(origin_of(self.server_port), ACCESS_TOKEN_TTL, REFRESH_MAX_LIFETIME)
+        yield from read_configured_clients(self.oauth_clients_json, rules)[1]
         try:
             check_profile(username="admin", email=self.admin_email, display_name=None, roles=(ADMIN,))
         except ValidationFailed as error:

@@ -81,7 +81,12 @@ class Stack:
         )
         self._secrets = {
             name: secrets.token_urlsafe(48)
-            for name in ("PASEPORT_REFRESH_KEY", "PASEPORT_PASSWORD_PEPPER", "PASEPORT_SERVICE_SECRET")
+            for name in (
+                "PASEPORT_REFRESH_KEY",
+                "PASEPORT_PASSWORD_PEPPER",
+                "PASEPORT_SERVICE_SECRET",
+                "BFF_CLIENT_SECRET",
+            )
         }
         self._settings = dict(settings or {})
         self._database_url = ""

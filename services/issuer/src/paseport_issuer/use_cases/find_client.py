@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import Client
-from paseport_shared.domain.models.client_registry import DeletedClient, is_client_id
+from paseport_shared.domain.models.client_registry import ClientEntry, is_client_id
 from paseport_shared.domain.ports.client_directory import ClientDirectory
 from paseport_shared.domain.ports.record import Record, RecordTransaction
+
+from paseport_issuer.use_cases.defined_clients import DefinedClients
+from paseport_issuer.use_cases.project_client import store_entry
 
 
 class FindClient:
@@ -19,7 +21,7 @@ class FindClient:
     (``Client.disabled``); callers decide what they tell whom.
     """
 
-    def __init__(self, defined: Mapping[str, Client], directory: ClientDirectory, record: Record) -> None:
+    def __init__(self, defined: DefinedClients, directory: ClientDirectory, record: Record) -> None:
         self._defined = defined
         self._directory = directory
         self._record = record
@@ -42,11 +44,11 @@ class FindClient:
         return await self._read(client_id, keep=True)
 
     async def _read(self, client_id: str, *, keep: bool) -> Client | None:
-        async def read(transaction: RecordTransaction) -> Client | DeletedClient | None:
+        async def read(transaction: RecordTransaction) -> ClientEntry | None:
             return await transaction.clients.find_entry(client_id)
 
         entry = await self._record.transact(read)
         if keep and entry is not None:
             with suppress(Unavailable):  # it was found all the same
-                await (self._directory.put(entry) if isinstance(entry, Client) else self._directory.remove(entry))
+                await store_entry(self._directory, entry)
         return entry if isinstance(entry, Client) else None

@@ -8,13 +8,17 @@ from typing import Final
 from uuid import UUID
 
 from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.client_registry import ClientEntry
 from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.models.revocation import Revocation
+from paseport_shared.domain.ports.client_directory import ClientDirectory
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.revocation_feed import RevocationPublisher
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 from paseport_shared.domain.revocation_list import RevocationList
+
+from paseport_issuer.use_cases.project_client import store_entry
 
 _PAGE: Final = 1_000
 _LOOK_SECONDS: Final = 0.5
@@ -31,19 +35,24 @@ class LoadReadModels:
         self,
         record: Record,
         roles: RoleDirectory,
+        clients: ClientDirectory,
         publisher: RevocationPublisher,
         revocations: RevocationList,
         clock: Clock,
     ) -> None:
         self._record = record
         self._roles = roles
+        self._clients = clients
         self._publisher = publisher
         self._revocations = revocations
         self._clock = clock
         self._directory_is_partial = False
 
     async def __call__(self) -> None:
-        """Put all revocations in force, load every subject, then declare both complete. Raises ``Unavailable``."""
+        """Put all revocations in force, load every subject and every client, then declare all of it complete.
+
+        Raises ``Unavailable``.
+        """
         epoch = await self._publisher.epoch()
         for revocation in await self._in_force():
             await self._publisher.publish(revocation)
@@ -56,11 +65,16 @@ class LoadReadModels:
         await self._roles.mark_complete()
         # A directory whose entries expire is never complete, and loading it again would not change that.
         self._directory_is_partial = not await self._roles.is_complete()
+        await self._load_clients()
         await self._publisher.mark_complete(epoch)
 
     async def step(self) -> bool:
         """Load where something is incomplete, and say whether it was. Raises ``Unavailable``."""
-        if await self._publisher.is_complete() and (self._directory_is_partial or await self._roles.is_complete()):
+        if (
+            await self._publisher.is_complete()
+            and (self._directory_is_partial or await self._roles.is_complete())
+            and await self._clients.is_complete()
+        ):
             return False
         await self()
         return True
@@ -71,6 +85,14 @@ class LoadReadModels:
             with suppress(Unavailable):
                 await self.step()
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _load_clients(self) -> None:
+        last: str | None = None
+        while entries := await self._entries(last):
+            for entry in entries:
+                await store_entry(self._clients, entry)
+            last = entries[-1].client_id
+        await self._clients.mark_complete()
 
     async def _in_force(self) -> tuple[Revocation, ...]:
         now = self._clock.now()
@@ -83,5 +105,11 @@ class LoadReadModels:
     async def _states(self, after: UUID | None) -> tuple[SubjectState, ...]:
         async def read(transaction: RecordTransaction) -> tuple[SubjectState, ...]:
             return await transaction.users.subject_states(after, _PAGE)
+
+        return await self._record.transact(read)
+
+    async def _entries(self, after: str | None) -> tuple[ClientEntry, ...]:
+        async def read(transaction: RecordTransaction) -> tuple[ClientEntry, ...]:
+            return await transaction.clients.entries(after, _PAGE)
 
         return await self._record.transact(read)

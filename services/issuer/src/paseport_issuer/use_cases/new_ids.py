@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from paseport_shared.domain.models.audit import Actor, AuditEvent
+from paseport_shared.domain.models.client_secret import SECRET_BYTES, new_client_secret
 from paseport_shared.domain.models.identifiers import new_id128, uuid7
+from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
 
@@ -25,6 +27,10 @@ class NewIds:
     def id128(self) -> str:
         """Return a session or family id."""
         return new_id128(self._randomness.token_bytes(16))
+
+    def client_secret(self) -> tuple[str, Secret[str]]:
+        """Return a new secret for a client, and the id by which people speak of it."""
+        return self.id128(), new_client_secret(self._randomness.token_bytes(SECRET_BYTES))
 
     def audit_event(
         self,

@@ -18,6 +18,9 @@ SCOPES: Final = (OPENID, "profile", "email", "roles", OFFLINE_ACCESS, "account",
 FIRST_PARTY_ONLY: Final = frozenset({"account", "admin"})
 """Scopes that only first-party clients may hold."""
 FIRST_PARTY_SCOPE: Final = tuple(scope for scope in SCOPES if scope != OFFLINE_ACCESS)
+BUILT_IN_IDS: Final = frozenset({"bff", "cli", "mobile"})
+"""Ids that nobody else gets, whether the installation has the client or not."""
+BFF_CALLBACK_PATH: Final = "/auth/v1/callback"
 
 
 class ApplicationType(enum.Enum):
@@ -127,30 +130,57 @@ def digest_of(secret: Secret[str]) -> bytes:
     return hashlib.sha256(secret.reveal().encode()).digest()
 
 
-def built_in_clients(issuer: str) -> tuple[Client, ...]:
-    """Return the clients every installation has: ``bff`` (the app) and ``cli`` (the command line)."""
+def built_in_clients(
+    issuer: str,
+    *,
+    bff_secret: Secret[str] | None = None,
+    bff_redirect_uri: str | None = None,
+    mobile_redirect_uris: tuple[str, ...] = (),
+) -> tuple[Client, ...]:
+    """Return the clients of every installation: ``bff`` (the app), ``cli``, and ``mobile`` where it has redirect URIs.
+
+    Without ``bff_secret`` the app can sign nobody in through the code flow. ``mobile`` may not administer: other apps
+    on a phone can claim its private-use scheme.
+    """
     audience = api_audience(issuer)
-    return (
-        Client(
-            "bff",
-            name="Paseport",
-            first_party=True,
-            scope=FIRST_PARTY_SCOPE,
-            audience=audience,
-            grants=frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN}),
-            source=ClientSource.BUILT_IN,
-        ),
-        Client(
-            "cli",
-            name="Paseport command line",
-            first_party=True,
-            scope=FIRST_PARTY_SCOPE,
-            audience=audience,
-            application_type=ApplicationType.NATIVE,
-            grants=frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN}),
-            source=ClientSource.BUILT_IN,
-        ),
+    grants = frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN})
+    held = () if bff_secret is None else (ClientSecretHash.of(bff_secret, secret_id="settings", created_at=None),)
+    bff = Client(
+        "bff",
+        name="Paseport",
+        first_party=True,
+        scope=FIRST_PARTY_SCOPE,
+        audience=audience,
+        auth_method=ClientAuthMethod.BASIC,
+        secrets=held,
+        grants=grants,
+        redirect_uris=(bff_redirect_uri or f"{issuer}{BFF_CALLBACK_PATH}",),
+        source=ClientSource.BUILT_IN,
     )
+    cli = Client(
+        "cli",
+        name="Paseport command line",
+        first_party=True,
+        scope=FIRST_PARTY_SCOPE,
+        audience=audience,
+        application_type=ApplicationType.NATIVE,
+        grants=grants,
+        source=ClientSource.BUILT_IN,
+    )
+    if not mobile_redirect_uris:
+        return bff, cli
+    mobile = Client(
+        "mobile",
+        name="Paseport on phones",
+        first_party=True,
+        scope=tuple(scope for scope in SCOPES if scope != "admin"),
+        audience=audience,
+        application_type=ApplicationType.NATIVE,
+        grants=grants,
+        redirect_uris=mobile_redirect_uris,
+        source=ClientSource.BUILT_IN,
+    )
+    return bff, cli, mobile
 
 
 def api_audience(issuer: str) -> str:
