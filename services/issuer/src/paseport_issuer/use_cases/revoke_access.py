@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from paseport_shared.domain.models.audit import Actor
+from paseport_shared.domain.models.claims import Claims
 from paseport_shared.domain.models.pending import PendingEntry
 from paseport_shared.domain.models.refresh_token import RefreshFamily
 from paseport_shared.domain.models.revocation import Revocation, RevocationKind
@@ -70,10 +71,18 @@ class RevokeAccess:
 
     async def reused_family(self, family: RefreshFamily, actor: Actor) -> None:
         """Kill a family of which somebody holds a copy, and nothing else of the user's (RFC 9700 §4.14.2)."""
+        await self.family(family.user_id, family.id, actor, "refresh_token.reused")
+
+    async def family(self, user_id: UUID, family_id: str, actor: Actor, action: str) -> None:
+        """End one family with its access tokens, audited as ``action``. It need not have been opened (yet)."""
+        await self._put_in_force([self._of(RevocationKind.FAMILY, family_id)], actor, action, user_id)
+        await self._families.revoke_family(family_id)
+
+    async def access_token(self, claims: Claims, actor: Actor) -> None:
+        """End one access token and nothing else (RFC 7009 §2)."""
         await self._put_in_force(
-            [self._of(RevocationKind.FAMILY, family.id)], actor, "refresh_token.reused", family.user_id
+            [self._of(RevocationKind.TOKEN, claims.token_id)], actor, "access_token.revoked", claims.subject
         )
-        await self._families.revoke_family(family.id)
 
     async def presented_by_stranger(self, family: RefreshFamily, actor: Actor) -> None:
         """Audit that a client presented another client's token, and end nothing: it may be a stranger's (TE-10)."""
@@ -103,13 +112,15 @@ class RevokeAccess:
             *(self._of(RevocationKind.FAMILY, family.id) for family in families),
         ]
 
-    async def _put_in_force(self, revocations: Sequence[Revocation], actor: Actor, action: str, user_id: UUID) -> None:
+    async def _put_in_force(
+        self, revocations: Sequence[Revocation], actor: Actor, action: str, target: UUID | str
+    ) -> None:
         for revocation in revocations:
             await self._publisher.publish(revocation)
         event = self._ids.audit_event(
             actor,
             action,
-            str(user_id),
+            str(target),
             after={"revoked": [f"{revocation.kind.value}:{revocation.subject}" for revocation in revocations]},
         )
         await self._pending.append(PendingEntry(event, tuple(revocations)))

@@ -1,0 +1,196 @@
+"""Redeeming an authorization code once (RFC 6749 §4.1.3, OIDC Core §3.1.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paseport_shared.domain.errors import InvalidAuthorizationCode, NotFound, UnauthorizedClient
+from paseport_shared.domain.models import pkce
+from paseport_shared.domain.models.authorization import AuthorizationCode, Redemption, parse_code
+from paseport_shared.domain.models.client import OFFLINE_ACCESS, OPENID, Client, GrantType
+from paseport_shared.domain.models.pending import PendingEntry
+from paseport_shared.domain.models.refresh_token import RefreshTokenKey
+from paseport_shared.domain.models.secret import Secret
+from paseport_shared.domain.models.user import User
+from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
+from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.pending_record import PendingRecord
+from paseport_shared.domain.ports.record import Record, RecordTransaction
+from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
+from paseport_shared.domain.ports.session_store import SessionStore
+
+from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.new_family import FamilyGrant, NewFamily, grant_of
+from paseport_issuer.use_cases.new_ids import NewIds
+from paseport_issuer.use_cases.revoke_access import RevokeAccess
+from paseport_issuer.use_cases.sign_access_token import AccessToken, SignAccessToken
+from paseport_issuer.use_cases.sign_id_token import SignIdToken
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemCodeCommand:
+    """A code as a client presents it; ``client`` has authenticated."""
+
+    code: Secret[str]
+    redirect_uri: str | None
+    code_verifier: str | None
+    client: Client
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTokens:
+    """What a client gets. Without ``refresh_token``: it is not registered for refreshing."""
+
+    access_token: AccessToken
+    refresh_token: Secret[str] | None = None
+    id_token: str | None = None
+
+
+class RedeemCode:
+    """Read, check, sign, then use up: an outage consumes nothing, and of a hundred callers one gets tokens.
+
+    What is wrong about a code burns it, because its rightful client makes no mistakes: but only once the client that it
+    was issued to has authenticated, or anybody could burn anybody's codes (TE-09).
+    """
+
+    def __init__(
+        self,
+        *,
+        codes: AuthorizationCodeStore,
+        families: RefreshTokenStore,
+        sessions: SessionStore,
+        record: Record,
+        pending: PendingRecord,
+        sign: SignAccessToken,
+        sign_id_token: SignIdToken,
+        new_family: NewFamily,
+        refresh_key: RefreshTokenKey,
+        revoke: RevokeAccess,
+        clock: Clock,
+        ids: NewIds,
+    ) -> None:
+        self._codes = codes
+        self._families = families
+        self._sessions = sessions
+        self._record = record
+        self._pending = pending
+        self._sign = sign
+        self._sign_id_token = sign_id_token
+        self._new_family = new_family
+        self._refresh_key = refresh_key
+        self._revoke = revoke
+        self._clock = clock
+        self._ids = ids
+
+    async def __call__(self, command: RedeemCodeCommand) -> ClientTokens:
+        """Return the tokens of a new family in the session that the code is from.
+
+        Raises ``InvalidAuthorizationCode`` whatever is wrong, ``UnauthorizedClient``, and ``Unavailable``. A code that
+        was used before also takes back what its first use gave (RFC 6749 §4.1.2).
+        """
+        if not command.client.may_use(GrantType.AUTHORIZATION_CODE):
+            raise UnauthorizedClient("the client is not registered for authorization codes")
+        code = await self._code_of(command)
+        await self._check(code, command)
+        user = await self._user_of(code)
+
+        family = self._new_family(command.client, _grant_of(code), code.family_id)
+        grant = grant_of(family)
+        access_token = await self._sign(command.client, grant)
+        id_token = None
+        if OPENID in code.scope:
+            id_token = await self._sign_id_token(
+                command.client, user, grant, access_token=access_token, nonce=code.nonce
+            )
+
+        await self._use_up(code, command)
+        await self._note(code, command)
+        # Without a refresh token nothing looks like a family; its id alone is in the access token, to be revoked by.
+        refresh_token = None
+        if command.client.may_use(GrantType.REFRESH_TOKEN):
+            await self._families.open_family(family)
+            refresh_token = self._refresh_key.token(family, family.generation)
+        if await self._codes.was_reused(code.id):
+            # Somebody came while the family was being opened, and found nothing to end.
+            await self._take_back(code, command)
+            raise InvalidAuthorizationCode(f"the code of family {code.family_id} was used twice at once")
+        return ClientTokens(access_token, refresh_token, id_token)
+
+    async def _code_of(self, command: RedeemCodeCommand) -> AuthorizationCode:
+        presented = parse_code(command.code)
+        if presented is None:
+            raise InvalidAuthorizationCode("not an authorization code")
+        code = await self._codes.find(presented.code_id)
+        if code is None or not code.is_presented_by(presented):
+            raise InvalidAuthorizationCode("unknown code")
+        if code.client_id != command.client.client_id:
+            raise InvalidAuthorizationCode(f"client {command.client.client_id} presented a code of {code.client_id}")
+        return code
+
+    async def _check(self, code: AuthorizationCode, command: RedeemCodeCommand) -> None:
+        """Refuse what does not belong together, and burn the code for it."""
+        problem = None
+        if not code.is_live(self._clock.now()):
+            problem = "the code has expired"
+        elif command.redirect_uri != code.redirect_uri:
+            problem = "redirect_uri is not that of the request"
+        elif not _is_proven(code, command.code_verifier):
+            problem = "the code verifier does not fit"
+        elif await self._sessions.find(code.session_id, self._clock.now()) is None:
+            problem = "the session has ended"
+        if problem is not None:
+            await self._use_up(code, command)
+            raise InvalidAuthorizationCode(problem)
+
+    async def _user_of(self, code: AuthorizationCode) -> User:
+        async def get(transaction: RecordTransaction) -> User:
+            return await transaction.users.get(code.user_id)
+
+        try:
+            user = await self._record.transact(get)
+        except NotFound as error:
+            raise InvalidAuthorizationCode("the user was deleted") from error
+        if user.disabled or user.version != code.user_version:
+            raise InvalidAuthorizationCode("the user was disabled or given a new password")
+        return user
+
+    async def _use_up(self, code: AuthorizationCode, command: RedeemCodeCommand) -> None:
+        redemption = await self._codes.redeem(code.id)
+        if redemption is Redemption.REDEEMED:
+            return
+        if redemption is Redemption.REUSED:
+            await self._take_back(code, command)
+        raise InvalidAuthorizationCode(f"{redemption.value}: the code of family {code.family_id}")
+
+    async def _take_back(self, code: AuthorizationCode, command: RedeemCodeCommand) -> None:
+        actor = command.caller.acting_as(str(code.user_id), command.client.client_id)
+        await self._revoke.family(code.user_id, code.family_id, actor, "authorization_code.reused")
+
+    async def _note(self, code: AuthorizationCode, command: RedeemCodeCommand) -> None:
+        event = self._ids.audit_event(
+            command.caller.acting_as(str(code.user_id), command.client.client_id),
+            "client.signed_in",
+            str(code.user_id),
+            after={"family": code.family_id, "scope": list(code.scope)},
+        )
+        await self._pending.append(PendingEntry(event, ()))
+
+
+def _grant_of(code: AuthorizationCode) -> FamilyGrant:
+    return FamilyGrant(
+        user_id=code.user_id,
+        user_version=code.user_version,
+        session_id=None if OFFLINE_ACCESS in code.scope else code.session_id,
+        scope=code.scope,
+        audience=code.audience,
+        auth_time=code.auth_time,
+        amr=code.amr,
+    )
+
+
+def _is_proven(code: AuthorizationCode, verifier: str | None) -> bool:
+    """Say whether the presenter is who asked. A verifier without a challenge is a downgrade (RFC 9700 §4.8.2)."""
+    if code.code_challenge is None:
+        return verifier is None
+    return verifier is not None and pkce.fits(verifier, code.code_challenge)
