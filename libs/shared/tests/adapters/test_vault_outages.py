@@ -383,7 +383,7 @@ async def test_an_operator_is_told_that_vault_cannot_be_reached(open_access: Ope
     with pytest.raises(Unavailable) as refusal:
         await open_access(f"http://127.0.0.1:{free_port()}").ping()
 
-    assert refusal.value.reason == "no answer from Vault to GET /v1/auth/token/lookup-self: ConnectionError"
+    assert refusal.value.reason == "no answer from Vault to GET /v1/auth/token/lookup-self: NewConnectionError"
 
 
 async def test_a_standby_that_passes_requests_on_is_ready(stub: StubServer, open_access: Open) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from paseport_shared.adapters.vault.answers import VaultFailed, check_status
 from paseport_shared.domain.models.secret import Secret
@@ -34,6 +33,11 @@ class VaultAddress:
     namespace: str | None = None
     ca_bundle: Path | None = None
 
+    @property
+    def path(self) -> str:
+        """Where Vault's own paths begin, if not at the root."""
+        return urlsplit(self.url).path.rstrip("/")
+
 
 class Wire:
     """One request's way to Vault, and what hvac's API classes take for their adapter.
@@ -43,9 +47,9 @@ class Wire:
     """
 
     def __init__(
-        self, session: requests.Session, address: VaultAddress, token: Secret[str] | None, deadline: float
+        self, pool: urllib3.HTTPConnectionPool, address: VaultAddress, token: Secret[str] | None, deadline: float
     ) -> None:
-        self._session = session
+        self._pool = pool
         self._address = address
         self._token = token
         self._deadline = deadline
@@ -68,7 +72,7 @@ class Wire:
         url: str,
         *,
         json: Any = None,
-        params: Any = None,
+        params: Mapping[str, Any] | None = None,
         wrap_ttl: None = None,
         raise_exception: bool = True,
     ) -> bytes:
@@ -77,35 +81,48 @@ class Wire:
         Without ``raise_exception`` every status is an answer.
         """
         request = f"{method} {url}"
-        # Vault itself asks for X-Vault-Request, where it is set up to, against requests that others are tricked into.
-        headers = {"X-Vault-Request": "true"}
+        query = f"?{urlencode(params)}" if params else ""
+        try:
+            response = self._pool.urlopen(
+                method,
+                self._address.path + url + query,
+                body=None if json is None else msgspec.json.encode(json),
+                headers=self._headers(),
+                # Connecting and waiting together.
+                timeout=urllib3.Timeout(total=max(0.001, self._remaining())),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                body = self._read(response, request)
+            finally:
+                # One that was read to its end has given its connection back already; any other takes it along.
+                response.close()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise VaultFailed(f"no answer from Vault to {request}: {type(error).__name__}") from error
+        if raise_exception:
+            check_status(response.status, body, request)
+        return body
+
+    def _headers(self) -> dict[str, str]:
+        headers = {
+            # A small answer that unpacks to a large one would pass the bound on its size.
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+            # Vault itself asks for it, where it is set up to, against requests that others are tricked into.
+            "X-Vault-Request": "true",
+        }
         if self._token is not None:
             headers["X-Vault-Token"] = self._token.reveal()
         if self._address.namespace is not None:
             headers["X-Vault-Namespace"] = self._address.namespace
-        try:
-            with self._session.request(
-                method,
-                self._address.url.rstrip("/") + url,
-                json=json,
-                params=params,
-                headers=headers,
-                # requests hands urllib3's own form on: the only one that bounds connecting and waiting together.
-                timeout=urllib3.Timeout(total=max(0.001, self._remaining())),  # type: ignore[arg-type]
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                body = self._read(response, request)
-                status = response.status_code
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise VaultFailed(f"no answer from Vault to {request}: {type(error).__name__}") from error
-        if raise_exception:
-            check_status(status, body, request)
-        return body
+        return headers
 
-    def _read(self, response: requests.Response, request: str) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse, request: str) -> bytes:
         body = bytearray()
-        while chunk := response.raw.read1(_CHUNK_BYTES):
+        while chunk := response.read1(_CHUNK_BYTES):
             body += chunk
             if len(body) > MAX_ANSWER_BYTES:
                 raise VaultFailed(f"the answer to {request} is too large")
@@ -125,7 +142,7 @@ class VaultTransport:
             raise ValueError(f"there is no CA bundle at {address.ca_bundle}")
         self.pool = WorkerPool(workers, queue, "vault")
         self._address = address
-        self._session = _open_session(address, connections=workers)
+        self._connections = _open_pool(address, connections=workers)
 
     async def send(
         self,
@@ -140,7 +157,7 @@ class VaultTransport:
         Raises ``VaultRefused``, ``VaultFailed``, ``Overloaded``, and ``Unavailable`` once this is closed. A caller who
         goes away earlier leaves a thread behind that ends at the same deadline.
         """
-        wire = Wire(self._session, self._address, token, time.monotonic() + seconds)
+        wire = Wire(self._connections, self._address, token, time.monotonic() + seconds)
         body = await self.pool.run(partial(request, wire))
         try:
             return msgspec.json.decode(body, type=answer)
@@ -150,17 +167,16 @@ class VaultTransport:
     def close(self) -> None:
         """Send nothing more."""
         self.pool.close()
-        self._session.close()
+        self._connections.close()
 
 
-def _open_session(address: VaultAddress, *, connections: int) -> requests.Session:
-    session = requests.Session()
-    # No proxy, no netrc, no CA bundle from the environment: the token goes to Vault and nowhere else.
-    session.trust_env = False
-    session.verify = True if address.ca_bundle is None else str(address.ca_bundle)
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    # A small answer that unpacks to a large one would pass the bound on its size.
-    session.headers["Accept-Encoding"] = "identity"
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0))
-    return session
+def _open_pool(address: VaultAddress, *, connections: int) -> urllib3.HTTPConnectionPool:
+    """Return connections that know no proxy, no netrc, no cookie and no authority but those named here.
+
+    The token goes to Vault and nowhere else. urllib3 itself, because what ``requests`` adds to it is what must be
+    turned off, and takes as long as Vault takes to sign.
+    """
+    options: dict[str, Any] = {"maxsize": connections}
+    if urlsplit(address.url).scheme == "https":
+        options |= {"cert_reqs": "CERT_REQUIRED", "ca_certs": str(address.ca_bundle or DEFAULT_CA_BUNDLE_PATH)}
+    return urllib3.connection_from_url(address.url, **options)
