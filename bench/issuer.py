@@ -27,7 +27,11 @@ from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
 from paseport_issuer.use_cases.create_user import CreateUserCommand
 from paseport_issuer.wiring import IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
+from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
+from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
+from paseport_shared.adapters.jose.jwks_document import JwksDocument
 from paseport_shared.adapters.keyfile.key_file import KeyFile
+from paseport_shared.adapters.keyfile.rsa_key_file import RsaKeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
 from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
@@ -146,6 +150,7 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
         login_attempts_per_address=1_000_000,
     )
     keys = KeyFile(folder / "keys.json", clock, randomness)
+    id_keys = RsaKeyFile(folder / "id-keys.json", clock)
     async with AsyncExitStack() as stack:
         engine = create_engine_for(url)
         stack.push_async_callback(engine.dispose)
@@ -176,6 +181,10 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
                 keys, issuer=ORIGIN, audience=api_audience(ORIGIN), max_lifetime=timedelta(hours=1), clock=clock
             ),
             key_document=KeyDocument(keys),
+            id_keys=id_keys,
+            id_token_signer=JoseIdTokenSigner(id_keys, id_keys),
+            id_token_reader=JoseIdTokenReader(id_keys, issuer=ORIGIN),
+            jwks_document=JwksDocument(id_keys),
             clock=clock,
             randomness=randomness,
         )

@@ -9,7 +9,7 @@ from paseport_shared.domain.errors import GrantRefusal
 from paseport_shared.domain.models.refresh_token import Rotation
 from paseport_shared.domain.models.service_reading import Pool
 from paseport_shared.domain.revocation_list import RevocationList
-from paseport_shared.http.metrics import ApiMetrics, IssuerMetrics, ServiceMetrics
+from paseport_shared.http.metrics import ACCESS, ApiMetrics, IssuerMetrics, ServiceMetrics
 from paseport_shared.use_cases.follow_revocations import FollowRevocations
 
 PAGE = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
@@ -35,7 +35,7 @@ def published(metrics: ServiceMetrics) -> dict[str, set[str]]:
     metrics.count("GET", "/", 200, 0.1)
     metrics.part("redis", is_up=True)
     if isinstance(metrics, IssuerMetrics):
-        metrics.keys({})
+        metrics.keys(ACCESS, {})
         metrics.watch_breaker("vault", lambda: False)
     if isinstance(metrics, ApiMetrics):
         metrics.watch_clock(lambda: 0.0)

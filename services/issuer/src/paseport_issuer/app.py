@@ -21,13 +21,13 @@ from paseport_shared.http.bearer import provide_principal
 from paseport_shared.http.client_address import client_address
 from paseport_shared.http.health import Check, health_handlers
 from paseport_shared.http.measure import MeasuredBearer
-from paseport_shared.http.metrics import IssuerMetrics, metrics_handler
+from paseport_shared.http.metrics import ACCESS, ID, IssuerMetrics, metrics_handler
 from paseport_shared.http.openapi import openapi_config
 from paseport_shared.http.watch import WatchFeeds, WatchParts, reasons_of
 
 from paseport_issuer.handlers.cookies import Cookies
 from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
-from paseport_issuer.handlers.keys import key_document
+from paseport_issuer.handlers.keys import jwks_document, key_document
 from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_handler
 from paseport_issuer.handlers.users import users_router
 from paseport_issuer.measure import MeasureBacklog, MeasuredLimiter, MeasuredLogin, MeasuredRefresh
@@ -59,6 +59,7 @@ class Issuer:
         self._checks: dict[str, Check] = {
             "record": adapters.record.ping,
             "keys": self._check_keys,
+            "id_keys": self._check_id_keys,
             **adapters.parts,
         }
         for name, pool in {"password_hashing": adapters.hasher, **adapters.pools}.items():
@@ -74,6 +75,7 @@ class Issuer:
                 logout,
                 redeem_password_reset,
                 users_router,
+                jwks_document,
                 key_document,
                 *health_handlers(self._checks),
             ],
@@ -153,6 +155,7 @@ class Issuer:
             "feed": use.read_feed,
             "key_document_max_age": settings.key_document_max_age,
             "keys": adapters.key_document,
+        "key_set": adapters.jwks_document,
             "login": use.login_local,
             "mint": use.mint_cli_token,
             "redeem": use.redeem_password_reset,
@@ -174,12 +177,15 @@ class Issuer:
             self.metrics,
             pending=adapters.pending,
             record=adapters.record,
-            keys=adapters.signing_keys,
+            keys={ACCESS: adapters.signing_keys, ID: adapters.id_keys},
             clock=adapters.clock,
         )
 
     async def _check_keys(self) -> None:
         await self._adapters.signing_keys.active()
+
+    async def _check_id_keys(self) -> None:
+        await self._adapters.id_keys.active()
 
 
 def _measured(use: UseCases, metrics: IssuerMetrics) -> UseCases:

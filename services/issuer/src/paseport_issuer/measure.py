@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +22,7 @@ from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.pending_record import PendingRecord
 from paseport_shared.domain.ports.raw_signer import RawSigner
 from paseport_shared.domain.ports.record import Record, RecordTransaction
+from paseport_shared.domain.ports.rsa_signer import RsaSigner
 from paseport_shared.domain.ports.signing_keys import SigningKeys
 from paseport_shared.http.metrics import IssuerMetrics, Signatures
 
@@ -80,14 +81,14 @@ class MeasuredRefresh(RefreshTokens):
 
 
 class MeasuredSigner:
-    """``RawSigner``: times signatures and counts failures."""
+    """``RawSigner`` or ``RsaSigner``: times signatures and counts failures."""
 
-    def __init__(self, signer: RawSigner, signatures: Signatures) -> None:
+    def __init__(self, signer: RawSigner | RsaSigner, signatures: Signatures) -> None:
         self._signer = signer
         self._signatures = signatures
 
     async def sign(self, message: bytes, *, key_version: int) -> bytes:
-        """See ``RawSigner.sign``."""
+        """See ``RawSigner.sign`` and ``RsaSigner.sign``."""
         with self._signatures.timed():
             return await self._signer.sign(message, key_version=key_version)
 
@@ -117,10 +118,16 @@ class MeasuredLimiter:
 
 
 class MeasureBacklog:
-    """Looks, every few seconds, at what has not arrived everywhere yet, and at the key states."""
+    """Looks, every few seconds, at what has not arrived everywhere yet, and at the key states of each kind of token."""
 
     def __init__(
-        self, metrics: IssuerMetrics, *, pending: PendingRecord, record: Record, keys: SigningKeys, clock: Clock
+        self,
+        metrics: IssuerMetrics,
+        *,
+        pending: PendingRecord,
+        record: Record,
+        keys: Mapping[str, SigningKeys],
+        clock: Clock,
     ) -> None:
         self._metrics = metrics
         self._pending = pending
@@ -160,10 +167,11 @@ class MeasureBacklog:
         self._metrics.oldest_change_seconds.set(oldest.total_seconds())
 
     async def _look_at_keys(self) -> None:
-        try:
-            self._metrics.keys(Counter(key.status for key in await self._keys.published()))
-        except Unavailable:
-            self._metrics.keys({})
+        for token, keys in self._keys.items():
+            try:
+                self._metrics.keys(token, Counter(key.status for key in await keys.published()))
+            except Unavailable:
+                self._metrics.keys(token, {})
 
 
 async def _oldest(transaction: RecordTransaction) -> tuple[DueProjection, ...]:

@@ -11,6 +11,9 @@ from datetime import timedelta
 from typing import Final
 
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
+from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
+from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
+from paseport_shared.adapters.jose.jwks_document import JwksDocument
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
@@ -32,6 +35,8 @@ from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import AppRole, Credential, StaticToken
 from paseport_shared.adapters.vault.transit_key_holder import TransitKeyHolder
+from paseport_shared.adapters.vault.transit_rsa_key_holder import TransitRsaKeyHolder
+from paseport_shared.adapters.vault.transit_rsa_signer import TransitRsaSigner
 from paseport_shared.adapters.vault.transit_signer import TransitSigner
 from paseport_shared.adapters.vault.transport import VaultAddress
 from paseport_shared.domain.errors import Unavailable
@@ -82,8 +87,17 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             clock=clock,
             ids=NewIds(clock, randomness),
         )
-        with suppress(Unavailable):  # tried again in the background; readiness says that there are no keys
-            await keys.load()
+        id_signer = MeasuredSigner(TransitRsaSigner(vault, settings.id_key, settings.mount_path), metrics.id_signatures)
+        id_keys = KeepSigningKeys(
+            key_name=settings.id_key,
+            record=record,
+            holder=TransitRsaKeyHolder(vault, settings.id_key, settings.mount_path),
+            clock=clock,
+            ids=NewIds(clock, randomness),
+        )
+        for kept in (keys, id_keys):
+            with suppress(Unavailable):  # tried again in the background; readiness says that there are no keys
+                await kept.load()
 
         hasher = BcryptPasswordHasher({_PEPPER_VERSION: settings.password_pepper}, _PEPPER_VERSION)
         stack.callback(hasher.close)
@@ -109,11 +123,19 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
                 keys, issuer=issuer, audience=api_audience(issuer), max_lifetime=_MAX_LIFETIME, clock=clock
             ),
             key_document=KeyDocument(keys),
+            id_keys=id_keys,
+            id_token_signer=JoseIdTokenSigner(id_keys, id_signer),
+            id_token_reader=JoseIdTokenReader(id_keys, issuer=issuer),
+            jwks_document=JwksDocument(id_keys),
             clock=clock,
             randomness=randomness,
             parts={"redis": redis.ping, "vault": vault.ping},
             pools={"record": record, "redis": redis, "vault": vault},
-            jobs={"keep signing keys": keys, "keep the token for Vault": vault.keep_token},
+            jobs={
+                "keep signing keys": keys,
+                "keep the keys of ID tokens": id_keys,
+                "keep the token for Vault": vault.keep_token,
+            },
         )
         yield Issuer(settings.issuer, adapters, metrics)
 

@@ -129,6 +129,7 @@ class ProductionSettings(msgspec.Struct, frozen=True, kw_only=True):
     vault_ca: Annotated[Path | None, Env("PASEPORT_VAULT_CA")] = None
     mount_path: Annotated[str, Env("MOUNT_PATH")] = "transit"
     transit_key: Annotated[str, Env("TRANSIT_KEY")] = "paseport-access"
+    id_key: Annotated[str, Env("PASEPORT_ID_KEY")] = "paseport-id"
     role_ttl: Annotated[timedelta, Env("REDIS_ROLE_TTL", 0, 365 * _DAY)] = timedelta(0)
     """0: entries stay. With another value a missing entry is never final, and the issuer is asked."""
     admin_email: Annotated[str, Env("PASEPORT_ADMIN_EMAIL")] = "admin@example.com"
@@ -138,6 +139,8 @@ class ProductionSettings(msgspec.Struct, frozen=True, kw_only=True):
     def relation_problems(self) -> Iterable[SettingProblem]:
         """Yield a problem for each relation that does not hold."""
         yield from self._vault_problems()
+        if self.transit_key == self.id_key:
+            yield SettingProblem("PASEPORT_ID_KEY", "must differ from TRANSIT_KEY: one key signs one kind of token")
         if self.server_port == self.internal_port:
             yield SettingProblem("PASEPORT_INTERNAL_PORT", "must differ from SERVER_PORT")
         if not self.issuer.cookie_secure:

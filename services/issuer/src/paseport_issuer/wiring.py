@@ -11,6 +11,8 @@ from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
 from paseport_shared.domain.ports.client_directory import ClientDirectory
 from paseport_shared.domain.ports.clock import Clock
+from paseport_shared.domain.ports.id_token_reader import IdTokenReader
+from paseport_shared.domain.ports.id_token_signer import IdTokenSigner
 from paseport_shared.domain.ports.key_document import KeyDocument
 from paseport_shared.domain.ports.password_hasher import PasswordHasher
 from paseport_shared.domain.ports.pending_record import PendingRecord
@@ -67,6 +69,7 @@ from paseport_issuer.use_cases.resolve_subject import ResolveSubject
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
 from paseport_issuer.use_cases.roll_client_secret import RollClientSecret
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
+from paseport_issuer.use_cases.sign_id_token import SignIdToken
 from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
 
 FEEDS: Final = ("hot_store", "record")
@@ -93,6 +96,10 @@ class IssuerAdapters:
     token_signer: TokenSigner
     token_verifier: TokenVerifier
     key_document: KeyDocument
+    id_keys: SigningKeys
+    id_token_signer: IdTokenSigner
+    id_token_reader: IdTokenReader
+    jwks_document: KeyDocument
     clock: Clock
     randomness: Randomness
     parts: Mapping[str, Check] = field(default_factory=dict)
@@ -124,6 +131,7 @@ class UseCases:
     read_clients: ReadClients
     limit_attempts: LimitAttempts
     mint_cli_token: MintCliToken
+    sign_id_token: SignIdToken
     resolve_subject: ResolveSubject
     read_feed: ReadFeed
     authenticate_bearer: AuthenticateBearer
@@ -244,6 +252,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         read_clients=ReadClients(defined_clients, record),
         limit_attempts=limits,
         mint_cli_token=MintCliToken(client=cli_client, record=record, sign=sign, clock=clock, ids=ids),
+        sign_id_token=SignIdToken(issuer, adapters.id_token_signer, clock),
         resolve_subject=resolve_subject,
         read_feed=ReadFeed(relay, clock),
         authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, find_subject),

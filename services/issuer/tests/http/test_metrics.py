@@ -17,7 +17,7 @@ from paseport_shared.domain.errors import InvalidGrant, Overloaded, Unavailable
 from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.secret import Secret
-from paseport_shared.http.metrics import IssuerMetrics
+from paseport_shared.http.metrics import ACCESS, ID, IssuerMetrics
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
@@ -191,10 +191,11 @@ class ScriptedSigner:
         return message[::-1]
 
 
-async def test_signatures_are_timed_and_failures_counted_by_kind() -> None:
+@pytest.mark.parametrize(("token", "other"), [("access", "id"), ("id", "access")])
+async def test_signatures_of_each_token_are_timed_and_failures_counted_by_kind(token: str, other: str) -> None:
     metrics = IssuerMetrics("1")
     inner = ScriptedSigner()
-    signer = MeasuredSigner(inner, metrics.signatures)
+    signer = MeasuredSigner(inner, metrics.signatures if token == "access" else metrics.id_signatures)
 
     assert await signer.sign(b"abc", key_version=1) == b"cba"
     for failure in (Overloaded(), Unavailable(), Unavailable(), RuntimeError()):
@@ -203,10 +204,14 @@ async def test_signatures_are_timed_and_failures_counted_by_kind() -> None:
             await signer.sign(b"abc", key_version=1)
 
     value = metrics.registry.get_sample_value
-    assert value("paseport_sign_duration_seconds_count") == 1
-    assert [
-        value("paseport_sign_failures_total", {"kind": kind}) for kind in ("overloaded", "unavailable", "error")
-    ] == [1, 2, 1]
+    assert value("paseport_sign_duration_seconds_count", {"token": token}) == 1
+    assert value("paseport_sign_duration_seconds_count", {"token": other}) == 0
+    kinds = ("overloaded", "unavailable", "error")
+    failures = [
+        [value("paseport_sign_failures_total", {"token": each, "kind": kind}) for kind in kinds]
+        for each in (token, other)
+    ]
+    assert failures == [[1, 2, 1], [0, 0, 0]]
     bounds = [
         sample.labels["le"]
         for family in metrics.registry.collect()
@@ -225,7 +230,7 @@ def backlog(world: IssuerWorld, metrics: IssuerMetrics) -> MeasureBacklog:
         metrics,
         pending=adapters.pending,
         record=adapters.record,
-        keys=adapters.signing_keys,
+        keys={ACCESS: adapters.signing_keys, ID: adapters.id_keys},
         clock=adapters.clock,
     )
 
@@ -241,8 +246,9 @@ async def test_what_has_not_arrived_yet_is_counted(world: IssuerWorld) -> None:
     await measure.step()
     assert value("paseport_pending_record_entries") == 0
     assert (value("paseport_changes_overdue"), value("paseport_oldest_change_seconds")) == (0, 0)
-    assert value("paseport_signing_keys", {"status": "active"}) == 1
-    assert value("paseport_signing_keys", {"status": "revoked"}) == 0
+    for token in ("access", "id"):
+        assert value("paseport_signing_keys", {"token": token, "status": "active"}) == 1
+        assert value("paseport_signing_keys", {"token": token, "status": "revoked"}) == 0
 
     await world.sign_out(issued)
     with world.outages.redis, pytest.raises(Unavailable):
@@ -273,7 +279,7 @@ async def test_what_nobody_can_say_is_not_a_number(world: IssuerWorld) -> None:
 
 
 async def test_the_page_shows_parts_feed_and_pools_of_a_running_issuer(http: HttpWorld) -> None:
-    page = await page_with(http, {"paseport_part_up{part=record}", "paseport_signing_keys{status=active}"})
+    page = await page_with(http, {"paseport_part_up{part=record}", "paseport_signing_keys{status=active,token=id}"})
 
     assert page["paseport_part_up{part=record}"] == 1
     assert page["paseport_part_up{part=keys}"] == 1
@@ -282,7 +288,9 @@ async def test_the_page_shows_parts_feed_and_pools_of_a_running_issuer(http: Htt
     assert page["paseport_pool_capacity{pool=password_hashing}"] == 2
     assert page["paseport_pool_waiting{pool=password_hashing}"] == 0
     assert page["paseport_pending_record_entries{}"] == 0
-    assert page["paseport_signing_keys{status=active}"] == 1
+    assert page["paseport_part_up{part=id_keys}"] == 1
+    assert page["paseport_signing_keys{status=active,token=access}"] == 1
+    assert page["paseport_signing_keys{status=active,token=id}"] == 1
 
 
 async def test_no_client_makes_a_new_series(http: HttpWorld) -> None:

@@ -21,7 +21,11 @@ from paseport_issuer.use_cases.refresh_tokens import RefreshCommand
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken, UserGrant
 from paseport_issuer.wiring import IssuerAdapters, UseCases, wire
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
+from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
+from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
+from paseport_shared.adapters.jose.jwks_document import JwksDocument
 from paseport_shared.adapters.keyfile.key_file import KeyFile
+from paseport_shared.adapters.keyfile.rsa_key_file import RsaKeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
 from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
@@ -46,6 +50,7 @@ from paseport_shared.domain.models.revocation import FeedPosition, Revocation
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import RecordTransaction
+from rsa_samples import write_id_keys
 
 ISSUER = "https://auth.example.com"
 PASSWORD = Secret("correct horse battery staple")
@@ -78,9 +83,9 @@ class SwitchedFeed(MemoryRevocationFeed):
 
 
 class SwitchedSigner:
-    """A raw signer that can be cut off and counts what it signed."""
+    """A signer that can be cut off and counts what it signed."""
 
-    def __init__(self, inner: KeyFile, outage: MemoryOutage) -> None:
+    def __init__(self, inner: KeyFile | RsaKeyFile, outage: MemoryOutage) -> None:
         self._inner = inner
         self._outage = outage
         self.signed = 0
@@ -114,6 +119,8 @@ class IssuerWorld:
         self.outages = Outages()
         self.keys = KeyFile(folder / "keys.json", self.clock, self.randomness)
         self.signer = SwitchedSigner(self.keys, self.outages.vault)
+        self.id_keys = RsaKeyFile(write_id_keys(folder / "id-keys.json"), self.clock)
+        self.id_signer = SwitchedSigner(self.id_keys, self.outages.vault)
         self.record = MemoryRecord(self.outages.mariadb)
         self.sessions = MemorySessionStore(self.settings.session_policy, self.outages.redis)
         self.families = MemoryRefreshTokenStore(self.settings.refresh_policy, self.outages.redis)
@@ -144,6 +151,10 @@ class IssuerWorld:
                 clock=self.clock,
             ),
             key_document=KeyDocument(self.keys),
+            id_keys=self.id_keys,
+            id_token_signer=JoseIdTokenSigner(self.id_keys, self.id_signer),
+            id_token_reader=JoseIdTokenReader(self.id_keys, issuer=ISSUER),
+            jwks_document=JwksDocument(self.id_keys),
             clock=self.clock,
             randomness=self.randomness,
         )

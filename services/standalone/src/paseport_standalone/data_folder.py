@@ -85,8 +85,13 @@ class DataFolder:
 
     @property
     def key_file(self) -> Path:
-        """The signing keys."""
+        """The keys that sign access tokens."""
         return self.path / "signing-keys.json"
+
+    @property
+    def id_key_file(self) -> Path:
+        """The keys that sign ID tokens."""
+        return self.path / "id-signing-keys.json"
 
     @property
     def refresh_key(self) -> Path:
@@ -111,7 +116,14 @@ class DataFolder:
     @property
     def private_files(self) -> tuple[Path, ...]:
         """Files that nobody else may read."""
-        return (self.key_file, self.refresh_key, self.password_pepper, self.cli_secret, self.service_secret)
+        return (
+            self.key_file,
+            self.id_key_file,
+            self.refresh_key,
+            self.password_pepper,
+            self.cli_secret,
+            self.service_secret,
+        )
 
     def create(self) -> None:
         """Create the folder with mode 0700 where it is missing. Raises ``DataFolderProblem``."""

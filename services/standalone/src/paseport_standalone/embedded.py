@@ -29,7 +29,11 @@ from paseport_shared.adapters.issuer.internal_client import InternalClient, open
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
 from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
 from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
+from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
+from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
+from paseport_shared.adapters.jose.jwks_document import JwksDocument
 from paseport_shared.adapters.keyfile.key_file import KeyFile
+from paseport_shared.adapters.keyfile.rsa_key_file import RsaKeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
 from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
@@ -86,6 +90,7 @@ async def open_embedded(
     clock, randomness = SystemClock(), SystemRandomness()
     secrets = folder.load_secrets(randomness)
     keys = KeyFile(folder.key_file, clock, randomness)
+    id_keys = RsaKeyFile(folder.id_key_file, clock)
     await migrations.upgrade(folder.database_url)
 
     async with AsyncExitStack() as stack:
@@ -131,6 +136,10 @@ async def open_embedded(
                 keys, issuer=origin, audience=api_audience(origin), max_lifetime=_MAX_LIFETIME, clock=clock
             ),
             key_document=KeyDocument(keys),
+            id_keys=id_keys,
+            id_token_signer=JoseIdTokenSigner(id_keys, id_keys),
+            id_token_reader=JoseIdTokenReader(id_keys, issuer=origin),
+            jwks_document=JwksDocument(id_keys),
             clock=clock,
             randomness=randomness,
         )

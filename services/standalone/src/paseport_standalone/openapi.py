@@ -24,6 +24,9 @@ from paseport_shared.adapters.issuer.internal_client import InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
 from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
 from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
+from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
+from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
+from paseport_shared.adapters.jose.jwks_document import JwksDocument
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
 from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
@@ -60,6 +63,9 @@ class _NoKeys:
         return ()
 
     async def find(self, kid: str) -> VerificationKey | None:
+        return None
+
+    async def find_past(self, kid: str) -> VerificationKey | None:
         return None
 
     async def sign(self, message: bytes, *, key_version: int) -> bytes:
@@ -109,6 +115,10 @@ def _apps() -> dict[str, Litestar]:
         token_signer=PasetoTokenSigner(keys, keys),
         token_verifier=verifier,
         key_document=KeyDocument(keys),
+        id_keys=keys,
+        id_token_signer=JoseIdTokenSigner(keys, keys),
+        id_token_reader=JoseIdTokenReader(keys, issuer=_ISSUER),
+        jwks_document=JwksDocument(keys),
         clock=clock,
         randomness=SystemRandomness(),
     )

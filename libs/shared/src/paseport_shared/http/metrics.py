@@ -36,6 +36,9 @@ from paseport_shared.use_cases.follow_revocations import FollowRevocations
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _SIGN_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+ACCESS: Final = "access"
+ID: Final = "id"
+"""The label ``token`` of signatures and keys: which token they are for."""
 _BUG: Final = "error"
 """The outcome of whatever ends by an exception that is no refusal: an answer of 500."""
 
@@ -89,17 +92,14 @@ class RefreshOutcomes(Outcomes):
 
 
 class Signatures:
-    """Times the signer, and counts its failures apart: how long a failure took says nothing of signing."""
+    """Times the signer of one kind of token, and counts its failures apart: how long one took says nothing of signing.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._duration = Histogram(
-            "paseport_sign_duration_seconds",
-            "Time from asking for a signature to having it, where there was one.",
-            buckets=_SIGN_SECONDS,
-            registry=registry,
-        )
-        failures = Counter("paseport_sign_failures", "Signatures that were not made.", ("kind",), registry=registry)
-        self._failures = {kind: failures.labels(kind) for kind in (*(kind for _, kind in _DOWN), _BUG)}
+    ``duration`` has the label ``token``, ``failures`` besides it ``kind``.
+    """
+
+    def __init__(self, duration: Histogram, failures: Counter, token: str) -> None:
+        self._duration = duration.labels(token)
+        self._failures = {kind: failures.labels(token, kind) for kind in (*(kind for _, kind in _DOWN), _BUG)}
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -261,7 +261,18 @@ class IssuerMetrics(ServiceMetrics):
             ("accepted",),
             ((InvalidCredentials, "refused"), (TooManyAttempts, "limited"), *_DOWN),
         )
-        self.signatures = Signatures(self.registry)
+        durations = Histogram(
+            "paseport_sign_duration_seconds",
+            "Time from asking for a signature to having it, where there was one.",
+            ("token",),
+            buckets=_SIGN_SECONDS,
+            registry=self.registry,
+        )
+        failures = Counter(
+            "paseport_sign_failures", "Signatures that were not made.", ("token", "kind"), registry=self.registry
+        )
+        self.signatures = Signatures(durations, failures, ACCESS)
+        self.id_signatures = Signatures(durations, failures, ID)
         self.attempts_limited = Counter(
             "paseport_attempts_limited",
             "Attempts refused by a limit, by what the limit counts.",
@@ -286,7 +297,10 @@ class IssuerMetrics(ServiceMetrics):
             registry=self.registry,
         )
         self._keys = Gauge(
-            "paseport_signing_keys", "Published key versions by state.", ("status",), registry=self.registry
+            "paseport_signing_keys",
+            "Published key versions by what they sign and by state.",
+            ("token", "status"),
+            registry=self.registry,
         )
         self._breakers = Gauge(
             "paseport_breaker_open",
@@ -295,11 +309,14 @@ class IssuerMetrics(ServiceMetrics):
             registry=self.registry,
         )
 
-    def keys(self, counts: Mapping[KeyStatus, int]) -> None:
-        """Publish how many key versions are in which state; a retired one is not published and not counted."""
+    def keys(self, token: str, counts: Mapping[KeyStatus, int]) -> None:
+        """Publish how many versions of the key of ``ACCESS`` or ``ID`` tokens are in which state.
+
+        A retired one is not published and not counted.
+        """
         for status in KeyStatus:
             if status is not KeyStatus.RETIRED:
-                self._keys.labels(status.value).set(counts.get(status, 0))
+                self._keys.labels(token, status.value).set(counts.get(status, 0))
 
     def watch_breaker(self, part: str, is_open: Callable[[], bool]) -> None:
         """Publish whether a circuit breaker is open, read whenever metrics are."""

@@ -1,4 +1,4 @@
-"""The key document on the wire, for the OpenAPI document; the port renders the bytes."""
+"""The key documents on the wire, for the OpenAPI document; the ports render the bytes."""
 
 from __future__ import annotations
 
@@ -21,3 +21,20 @@ class KeyDocumentResponse(msgspec.Struct, frozen=True):
     """The keys that check access tokens."""
 
     keys: list[PublishedKeyResponse]
+
+
+class JsonWebKeyResponse(msgspec.Struct, frozen=True):
+    """An RSA public key (RFC 7517 §4, RFC 7518 §6.3.1)."""
+
+    kty: str
+    use: str
+    alg: str
+    kid: str
+    n: str
+    e: str
+
+
+class JwksResponse(msgspec.Struct, frozen=True):
+    """The keys that check ID tokens."""
+
+    keys: list[JsonWebKeyResponse]
