@@ -460,6 +460,26 @@ async def test_no_credential_is_ever_in_a_log_an_error_or_a_repr(
     assert CANARY not in "\n".join(written + logged)
 
 
+@pytest.mark.parametrize(
+    "ending", ["\r\nX-Vault-Namespace: another", "\n", "\u2026"], ids=["header", "newline", "ellipsis"]
+)
+async def test_a_token_that_is_no_header_s_value_is_not_sent_and_not_repeated(
+    open_access: Open, caplog: pytest.LogCaptureFixture, ending: str
+) -> None:
+    """FT-11, P11: a file that was copied badly."""
+    caplog.set_level(logging.DEBUG)
+    async with stub_server(nonsense) as stub:
+        access = open_access(stub.url, StaticToken(Secret(CANARY + ending)))
+
+        with pytest.raises(Unavailable) as refusal:
+            await sign(access)
+
+    assert "is no header's value" in refusal.value.reason
+    assert stub.requests == []
+    logged = [record.getMessage() + str(record.exc_info) for record in caplog.records]
+    assert CANARY not in "\n".join([*traceback.format_exception(refusal.value), *logged])
+
+
 async def test_a_refused_static_token_of_a_real_vault_is_in_no_log(
     vault: Vault, transit_key: TransitKey, open_access: Open, caplog: pytest.LogCaptureFixture
 ) -> None:

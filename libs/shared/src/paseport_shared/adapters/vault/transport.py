@@ -102,6 +102,9 @@ class Wire:
                 response.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise VaultFailed(f"no answer from Vault to {request}: {type(error).__name__}") from error
+        except ValueError:
+            # Python's words about a header that it does not write repeat it.
+            raise VaultFailed(f"{request} is not sent: the token or the namespace is no header's value") from None
         if raise_exception:
             check_status(response.status, body, request)
         return body
