@@ -33,6 +33,8 @@ export default defineConfig<object, Options>({
 				{
 					name: 'narrow-reference',
 					testMatch: 'modules.spec.ts',
+					// Those that end otherwise where a provider leaves something out.
+					grep: /scope-(?:address|phone|all)|claims-essential|request-object/,
 					use: { variable: 'PASEPORT_CONFORMANCE_NARROW' }
 				},
 				{ name: 'broken', testMatch: 'broken.spec.ts' }

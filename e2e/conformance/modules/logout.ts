@@ -14,12 +14,8 @@ import { tokensOf, type Tokens } from '../support/tokens';
 import { checkMetadata } from './config';
 import type { Module } from './module';
 
-const needsAPerson = [
-	'login_required',
-	'interaction_required',
-	'consent_required',
-	'account_selection_required'
-];
+// The plan takes consent_required as well, but only who is still signed in is asked for consent.
+const nobodySignedIn = ['login_required', 'interaction_required', 'account_selection_required'];
 
 interface SignedIn {
 	readonly authorization: Authorization;
@@ -177,7 +173,7 @@ function expectStay(end: Arrival): asserts end is Arrival & { kind: 'page' } {
 }
 
 async function expectSignedOut(session: Session, { authorization: { browser } }: SignedIn): Promise<void> {
-	expectError(session, await authorize(session, { browser, with: { prompt: 'none' } }), ...needsAPerson);
+	expectError(session, await authorize(session, { browser, with: { prompt: 'none' } }), ...nobodySignedIn);
 }
 
 async function expectSignedIn(session: Session, { authorization: { browser } }: SignedIn): Promise<void> {

@@ -63,6 +63,8 @@ export function newProvider(issuer, profile, clients, key) {
 				role === 'public' ? 'none' : role === 'post' ? 'client_secret_post' : 'client_secret_basic',
 			redirect_uris: [client.redirect_uri],
 			post_logout_redirect_uris: [client.post_logout_redirect_uri],
+			// Without it auth_time is told only where max_age was asked for.
+			require_auth_time: isFull,
 			response_types: /** @type {const} */ (['code']),
 			grant_types: ['authorization_code', 'refresh_token']
 		})),

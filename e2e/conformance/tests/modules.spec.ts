@@ -4,12 +4,12 @@ import { realWait } from '../modules/module';
 import { test } from './suite';
 
 for (const module of modules) {
-	test(
-		module.name,
-		{ annotation: { type: 'plan', description: module.plan } },
-		async ({ session }, { annotations }) => {
-			const notOffered = await module.run(session, realWait);
-			if (notOffered) annotations.push({ type: 'not offered', description: notOffered });
-		}
-	);
+	const annotation = [
+		{ type: 'plan', description: module.plan },
+		{ type: 'promise', description: module.promise }
+	];
+	test(module.name, { annotation }, async ({ session }, { annotations }) => {
+		const notOffered = await module.run(session, realWait);
+		if (notOffered) annotations.push({ type: 'not offered', description: notOffered });
+	});
 }
