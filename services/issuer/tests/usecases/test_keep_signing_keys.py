@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from contracts.signing_keys import EVERY_STATUS, MakeSigningKeys, SigningKeysContract, VerificationKeysContract
+from contracts.signing_keys import (
+    EVERY_STATUS,
+    MakeSigningKeys,
+    PastKeysContract,
+    SigningKeysContract,
+    VerificationKeysContract,
+)
 from paseport.paserk import public_key_id
 from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
 from paseport_issuer.use_cases.new_ids import NewIds
@@ -151,6 +157,21 @@ class TestKeepSigningKeysAsVerificationKeys(VerificationKeysContract):
         return await world.started()
 
 
+class TestKeepSigningKeysAsPastKeys(PastKeysContract):
+    @pytest.fixture
+    def clock(self, world: World) -> ManualClock:
+        return world.clock
+
+    @pytest.fixture
+    def published(self) -> list[VerificationKey]:
+        return [a_key(version, status) for version, status in enumerate(EVERY_STATUS, start=1)]
+
+    @pytest.fixture
+    async def past_keys(self, world: World, published: Sequence[VerificationKey]) -> KeepSigningKeys:
+        await world.add(*published)
+        return await world.started()
+
+
 # --- a new installation -------------------------------------------------------------------------------------------
 
 
@@ -257,8 +278,9 @@ async def test_an_unknown_key_is_no_while_the_record_answers_and_unavailable_whi
     with world.record_outage:
         with pytest.raises(Unavailable):
             await issuer.load()
-        with pytest.raises(Unavailable):
-            await issuer.find(stranger)
+        for ask in (issuer.find, issuer.find_past):
+            with pytest.raises(Unavailable):
+                await ask(stranger)
     await issuer.load()
     assert await issuer.find(stranger) is None
 

@@ -183,6 +183,7 @@ def test_an_installation_needs_its_parts_and_its_secrets_and_nothing_else() -> N
 
     assert (settings.server_port, settings.internal_port, settings.server.server_host) == (3000, 3010, "127.0.0.1")
     assert (settings.mount_path, settings.transit_key) == ("transit", "paseport-access")
+    assert settings.id_key == "paseport-id"
     assert settings.admin_password is None
     for secret in ("a-word-of-mariadb", "a-secret-id-of-vault", PRODUCTION["PASEPORT_PASSWORD_PEPPER"]):
         assert secret not in repr(settings)
@@ -217,6 +218,7 @@ def test_everything_that_an_installation_lacks_is_named_at_once() -> None:
         ({"PASEPORT_VAULT_SECRET_ID": ""}, "VAULT_TOKEN"),
         ({"PASEPORT_VAULT_CA": "/no/such/file"}, "PASEPORT_VAULT_CA"),
         ({"PASEPORT_INTERNAL_PORT": "3000"}, "PASEPORT_INTERNAL_PORT"),
+        ({"PASEPORT_ID_KEY": "paseport-access"}, "PASEPORT_ID_KEY"),
         ({"PASEPORT_PASSWORD_PEPPER": "short"}, "PASEPORT_PASSWORD_PEPPER"),
         ({"PASEPORT_ADMIN_PASSWORD": "too short"}, "PASEPORT_ADMIN_PASSWORD"),
         ({"PASEPORT_ADMIN_PASSWORD": "four words nobody guesses", "PASEPORT_ADMIN_EMAIL": "x"}, "PASEPORT_ADMIN_EMAIL"),

@@ -25,7 +25,7 @@ from paseport_testkit.harness.redis import Credentials, RedisCluster
 from paseport_testkit.harness.repository import APP_BUILD
 from paseport_testkit.harness.service import Service
 from paseport_testkit.harness.toxiproxy import Link, Toxiproxy
-from paseport_testkit.harness.vault import ACCESS_KEY, SealableVault
+from paseport_testkit.harness.vault import ACCESS_KEY, ID_KEY, SealableVault
 
 ADMIN: Final = "admin"
 USER: Final = "user"
@@ -281,6 +281,7 @@ class Stack:
             "VAULT_ALLOW_HTTP": "true",
             "MOUNT_PATH": self.vault.mount_path,
             "TRANSIT_KEY": ACCESS_KEY,
+            "PASEPORT_ID_KEY": ID_KEY,
             "PASEPORT_ADMIN_EMAIL": self.admin.email,
             "PASEPORT_ADMIN_PASSWORD": self.admin.password,
             **self._settings,
