@@ -352,7 +352,7 @@ FORGERIES: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("forgery", FORGERIES)
 async def test_what_is_not_an_id_token_of_ours_is_no_hint(reader: JoseIdTokenReader, forgery: str) -> None:
-    """AZ-17, TK-18, TK-19, TK-20. Where the key is ours the signature is genuine: what refuses it is what the test names."""
+    """AZ-17, TK-18, TK-19, TK-20. Where the key is ours the signature is genuine: the test names what is wrong."""
     assert await reader.read_hint(FORGERIES[forgery]()) is None
 
 
