@@ -180,6 +180,9 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
             token_verifier=PasetoTokenVerifier(
                 keys, issuer=ORIGIN, audience=api_audience(ORIGIN), max_lifetime=timedelta(hours=1), clock=clock
             ),
+            any_token_verifier=PasetoTokenVerifier(
+                keys, issuer=ORIGIN, audience=None, max_lifetime=timedelta(hours=1), clock=clock
+            ),
             key_document=KeyDocument(keys),
             id_keys=id_keys,
             id_token_signer=JoseIdTokenSigner(id_keys, id_keys),

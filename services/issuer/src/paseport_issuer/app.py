@@ -25,10 +25,17 @@ from paseport_shared.http.metrics import ACCESS, ID, IssuerMetrics, metrics_hand
 from paseport_shared.http.openapi import openapi_config
 from paseport_shared.http.watch import WatchFeeds, WatchParts, reasons_of
 
+from paseport_issuer.handlers.app_sign_in import app_sign_in_router
+from paseport_issuer.handlers.authorize import authorization_router, give_consent, show_transaction
+from paseport_issuer.handlers.clients import clients_router
 from paseport_issuer.handlers.cookies import Cookies
+from paseport_issuer.handlers.discovery import DiscoveryDocument, discovery
 from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
 from paseport_issuer.handlers.keys import jwks_document, key_document
 from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_handler
+from paseport_issuer.handlers.logout import confirm_logout, logout_router
+from paseport_issuer.handlers.token import oauth_router
+from paseport_issuer.handlers.userinfo import userinfo, userinfo_by_post
 from paseport_issuer.handlers.users import users_router
 from paseport_issuer.measure import MeasureBacklog, MeasuredLimiter, MeasuredLogin, MeasuredRefresh
 from paseport_issuer.settings import Settings
@@ -75,6 +82,17 @@ class Issuer:
                 logout,
                 redeem_password_reset,
                 users_router,
+                clients_router,
+                authorization_router,
+                show_transaction,
+                give_consent,
+                app_sign_in_router,
+                logout_router,
+                confirm_logout,
+                oauth_router,
+                userinfo,
+                userinfo_by_post,
+                discovery,
                 jwks_document,
                 key_document,
                 *health_handlers(self._checks),
@@ -148,20 +166,38 @@ class Issuer:
         settings, adapters, use = self._settings, self._adapters, self.use
         values: Mapping[str, Any] = {
             "app_client": self._app_client,
+            "alteration": use.change_client,
+            "authenticate_client": use.authenticate_client,
+            "authorization": use.authorize,
             "change": use.change_user,
+            "clients": use.read_clients,
+            "creation": use.create_client,
+            "deletion": use.delete_client,
+            "secrets": use.roll_client_secret,
             "jar": self._jar,
             "create": use.create_user,
+            "consent": use.give_consent,
+            "document": DiscoveryDocument(settings.access_token_issuer),
             "end_session": use.end_session,
             "feed": use.read_feed,
+            "introspect_token": use.introspect_token,
+            "issuer": settings.access_token_issuer,
             "key_document_max_age": settings.key_document_max_age,
             "keys": adapters.key_document,
-        "key_set": adapters.jwks_document,
+            "key_set": adapters.jwks_document,
             "login": use.login_local,
+            "logout_by_client": use.logout_by_client,
+            "machine_token": use.machine_token,
             "mint": use.mint_cli_token,
             "redeem": use.redeem_password_reset,
+            "redeem_code": use.redeem_code,
+            "refresh": use.refresh_tokens,
             "remove": use.delete_user,
             "reset": use.issue_password_reset,
             "resolve": use.resolve_subject,
+            "revoke_token": use.revoke_token,
+            "sign_in_app": use.sign_in_app,
+            "user_info": use.read_user_info,
             "users": use.read_users,
         }
         provided = {name: _provide(value) for name, value in values.items()}

@@ -122,6 +122,9 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             token_verifier=PasetoTokenVerifier(
                 keys, issuer=issuer, audience=api_audience(issuer), max_lifetime=_MAX_LIFETIME, clock=clock
             ),
+            any_token_verifier=PasetoTokenVerifier(
+                keys, issuer=issuer, audience=None, max_lifetime=_MAX_LIFETIME, clock=clock
+            ),
             key_document=KeyDocument(keys),
             id_keys=id_keys,
             id_token_signer=JoseIdTokenSigner(id_keys, id_signer),

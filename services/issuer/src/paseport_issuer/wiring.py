@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
+from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
 from paseport_shared.domain.ports.client_directory import ClientDirectory
@@ -37,15 +38,23 @@ from paseport_shared.use_cases.find_subject import FindSubject
 from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 
 from paseport_issuer.settings import Settings
+from paseport_issuer.use_cases.authenticate_client import AuthenticateClient
+from paseport_issuer.use_cases.authorize import Authorize
 from paseport_issuer.use_cases.change_client import ChangeClient
 from paseport_issuer.use_cases.change_user import ChangeUser
+from paseport_issuer.use_cases.check_authorization_request import CheckAuthorizationRequest
 from paseport_issuer.use_cases.create_client import CreateClient
 from paseport_issuer.use_cases.create_user import CreateUser
 from paseport_issuer.use_cases.delete_client import DeleteClient
 from paseport_issuer.use_cases.delete_user import DeleteUser
 from paseport_issuer.use_cases.end_session import EndSession
+from paseport_issuer.use_cases.end_session_by_client import EndSessionByClient
 from paseport_issuer.use_cases.ensure_accounts import EnsureAccounts
 from paseport_issuer.use_cases.find_client import FindClient
+from paseport_issuer.use_cases.find_token import FindToken
+from paseport_issuer.use_cases.give_consent import GiveConsent
+from paseport_issuer.use_cases.introspect_token import IntrospectToken
+from paseport_issuer.use_cases.issue_machine_token import IssueMachineToken
 from paseport_issuer.use_cases.issue_password_reset import IssuePasswordReset
 from paseport_issuer.use_cases.issue_tokens import IssueTokens
 from paseport_issuer.use_cases.limit_attempts import LimitAttempts
@@ -60,16 +69,20 @@ from paseport_issuer.use_cases.project_user import ProjectUser
 from paseport_issuer.use_cases.publish_revocations import PublishRevocations
 from paseport_issuer.use_cases.read_clients import ReadClients
 from paseport_issuer.use_cases.read_feed import ReadFeed
+from paseport_issuer.use_cases.read_user_info import ReadUserInfo
 from paseport_issuer.use_cases.read_users import ReadUsers
 from paseport_issuer.use_cases.record_feed import RecordFeed
 from paseport_issuer.use_cases.record_pending import RecordPending
+from paseport_issuer.use_cases.redeem_code import RedeemCode
 from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset
 from paseport_issuer.use_cases.refresh_tokens import RefreshTokens
 from paseport_issuer.use_cases.resolve_subject import ResolveSubject
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
+from paseport_issuer.use_cases.revoke_token import RevokeToken
 from paseport_issuer.use_cases.roll_client_secret import RollClientSecret
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
 from paseport_issuer.use_cases.sign_id_token import SignIdToken
+from paseport_issuer.use_cases.sign_in_app import SignInApp
 from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
 
 FEEDS: Final = ("hot_store", "record")
@@ -95,6 +108,8 @@ class IssuerAdapters:
     signing_keys: SigningKeys
     token_signer: TokenSigner
     token_verifier: TokenVerifier
+    any_token_verifier: TokenVerifier
+    """Takes access tokens for every audience: of clients that ask what a token is."""
     key_document: KeyDocument
     id_keys: SigningKeys
     id_token_signer: IdTokenSigner
@@ -129,6 +144,16 @@ class UseCases:
     delete_client: DeleteClient
     roll_client_secret: RollClientSecret
     read_clients: ReadClients
+    authorize: Authorize
+    give_consent: GiveConsent
+    sign_in_app: SignInApp
+    authenticate_client: AuthenticateClient
+    redeem_code: RedeemCode
+    machine_token: IssueMachineToken
+    revoke_token: RevokeToken
+    introspect_token: IntrospectToken
+    read_user_info: ReadUserInfo
+    logout_by_client: EndSessionByClient
     limit_attempts: LimitAttempts
     mint_cli_token: MintCliToken
     sign_id_token: SignIdToken
@@ -190,6 +215,38 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         open_session=open_session,
         new_family=new_family,
     )
+    sign_id_token = SignIdToken(issuer, adapters.id_token_signer, clock)
+    find_client = FindClient(defined_clients, adapters.clients, record)
+    authorize = Authorize(
+        issuer=issuer,
+        check=CheckAuthorizationRequest(issuer, find_client, adapters.id_token_reader),
+        find_client=find_client,
+        transactions=transactions,
+        codes=adapters.codes,
+        sessions=adapters.sessions,
+        find_subject=find_subject,
+        record=record,
+        clock=clock,
+        randomness=randomness,
+        ids=ids,
+    )
+    redeem_code = RedeemCode(
+        codes=adapters.codes,
+        families=adapters.families,
+        sessions=adapters.sessions,
+        record=record,
+        pending=adapters.pending,
+        sign=sign,
+        sign_id_token=sign_id_token,
+        new_family=new_family,
+        refresh_key=refresh_key,
+        revoke=revoke,
+        clock=clock,
+        ids=ids,
+    )
+    find_token = FindToken(
+        verifier=adapters.any_token_verifier, families=adapters.families, refresh_key=refresh_key, clock=clock
+    )
     return UseCases(
         login_local=LoginLocal(
             client=app_client,
@@ -236,7 +293,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         change_user=ChangeUser(record=record, project=project, revoke=revoke, clock=clock, ids=ids),
         delete_user=DeleteUser(record=record, project=project, revoke=revoke, ids=ids),
         read_users=ReadUsers(record),
-        find_client=FindClient(defined_clients, adapters.clients, record),
+        find_client=find_client,
         create_client=CreateClient(
             defined=defined_clients, rules=client_rules, record=record, project=project_client, clock=clock, ids=ids
         ),
@@ -250,9 +307,41 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
             defined=defined_clients, record=record, project=project_client, clock=clock, ids=ids
         ),
         read_clients=ReadClients(defined_clients, record),
+        authorize=authorize,
+        give_consent=GiveConsent(authorize=authorize, transactions=transactions, record=record, clock=clock, ids=ids),
+        sign_in_app=SignInApp(
+            issuer=issuer,
+            client=app_client,
+            redeem=redeem_code,
+            transactions=transactions,
+            key=Secret(settings.bff_client_secret.reveal().encode()),
+            randomness=randomness,
+        ),
+        authenticate_client=AuthenticateClient(find_client, clock),
+        redeem_code=redeem_code,
+        machine_token=IssueMachineToken(issuer, sign),
+        revoke_token=RevokeToken(find_token, revoke),
+        introspect_token=IntrospectToken(
+            find_token=find_token,
+            sessions=adapters.sessions,
+            find_subject=find_subject,
+            revocations=revocations,
+            policy=refresh_policy,
+            clock=clock,
+        ),
+        read_user_info=ReadUserInfo(
+            issuer, AuthenticateBearer(adapters.any_token_verifier, revocations, find_subject), record
+        ),
+        logout_by_client=EndSessionByClient(
+            find_client=find_client,
+            id_tokens=adapters.id_token_reader,
+            sessions=adapters.sessions,
+            revoke=revoke,
+            clock=clock,
+        ),
         limit_attempts=limits,
         mint_cli_token=MintCliToken(client=cli_client, record=record, sign=sign, clock=clock, ids=ids),
-        sign_id_token=SignIdToken(issuer, adapters.id_token_signer, clock),
+        sign_id_token=sign_id_token,
         resolve_subject=resolve_subject,
         read_feed=ReadFeed(relay, clock),
         authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, find_subject),

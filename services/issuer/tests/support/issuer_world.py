@@ -150,6 +150,13 @@ class IssuerWorld:
                 max_lifetime=timedelta(hours=1),
                 clock=self.clock,
             ),
+            any_token_verifier=PasetoTokenVerifier(
+                self.keys,
+                issuer=ISSUER,
+                audience=None,
+                max_lifetime=timedelta(hours=1),
+                clock=self.clock,
+            ),
             key_document=KeyDocument(self.keys),
             id_keys=self.id_keys,
             id_token_signer=JoseIdTokenSigner(self.id_keys, self.id_signer),

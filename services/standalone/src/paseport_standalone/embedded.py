@@ -135,6 +135,9 @@ async def open_embedded(
             token_verifier=PasetoTokenVerifier(
                 keys, issuer=origin, audience=api_audience(origin), max_lifetime=_MAX_LIFETIME, clock=clock
             ),
+            any_token_verifier=PasetoTokenVerifier(
+                keys, issuer=origin, audience=None, max_lifetime=_MAX_LIFETIME, clock=clock
+            ),
             key_document=KeyDocument(keys),
             id_keys=id_keys,
             id_token_signer=JoseIdTokenSigner(id_keys, id_keys),

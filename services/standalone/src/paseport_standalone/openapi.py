@@ -114,6 +114,7 @@ def _apps() -> dict[str, Litestar]:
         signing_keys=keys,
         token_signer=PasetoTokenSigner(keys, keys),
         token_verifier=verifier,
+        any_token_verifier=verifier,
         key_document=KeyDocument(keys),
         id_keys=keys,
         id_token_signer=JoseIdTokenSigner(keys, keys),

@@ -7,6 +7,8 @@ from typing import Final
 AUTHORIZE: Final = "/oauth2/authorize"
 CONTINUE: Final = "/oauth2/authorize/continue"
 LOGOUT: Final = "/oauth2/logout"
+SIGN_OUT_PAGE: Final = "/sign-out"
+SIGNED_OUT_PAGE: Final = "/signed-out"
 
 
 def continue_path(transaction_id: str) -> str:

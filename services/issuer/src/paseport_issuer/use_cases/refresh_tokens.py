@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paseport_shared.domain.errors import GrantRefusal, InvalidGrant
 from paseport_shared.domain.models.client import Client
@@ -24,6 +24,7 @@ from paseport_shared.use_cases.find_subject import FindSubject
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens
 from paseport_issuer.use_cases.new_family import grant_of
+from paseport_issuer.use_cases.requested_access import narrowed
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
 
@@ -35,6 +36,8 @@ class RefreshCommand:
     token: Secret[str]
     client: Client
     caller: Caller
+    scope: str | None = None
+    """The part of the granted scope that the access token shall have (RFC 6749 §6); None for all of it."""
 
 
 class RefreshTokens:
@@ -65,7 +68,8 @@ class RefreshTokens:
         """Return a fresh access token and the successor of the presented refresh token.
 
         Within the grace the predecessor gets the same successor again. Raises ``InvalidGrant`` whatever is wrong
-        (a reused token also kills its family), and ``Unavailable`` with nothing consumed.
+        (a reused token also kills its family), ``InvalidScope`` for more scope than was granted, and ``Unavailable``
+        with nothing consumed.
         """
         presented = parse_refresh_token(command.token)
         if presented is None:
@@ -75,7 +79,10 @@ class RefreshTokens:
         await self._check_session(family)
         await self._refuse_spent(family, presented, command)
 
-        access_token = await self._sign(command.client, grant_of(family))
+        grant = grant_of(family)
+        if command.scope is not None:
+            grant = replace(grant, scope=narrowed(family.scope, command.scope))
+        access_token = await self._sign(command.client, grant)
         advance = await self._families.advance(family.id, presented.generation, self._clock.now())
         if advance.rotation in (Rotation.ROTATE, Rotation.REPLAY):
             successor = self._refresh_key.token(family, advance.generation)

@@ -16,14 +16,14 @@ from paseport_shared.domain.ports.signing_keys import VerificationKeys
 
 
 class PasetoTokenVerifier:
-    """Accepts the access tokens of one issuer for one audience.
+    """Accepts the access tokens of one issuer for one audience; for None its callers look at the audience themselves.
 
     ``max_lifetime`` bounds ``exp`` - ``iat``: a token that would live longer was not made by our rules, whoever signed
     it.
     """
 
     def __init__(
-        self, keys: VerificationKeys, *, issuer: str, audience: str, max_lifetime: timedelta, clock: Clock
+        self, keys: VerificationKeys, *, issuer: str, audience: str | None, max_lifetime: timedelta, clock: Clock
     ) -> None:
         self._keys = keys
         self._issuer = issuer
@@ -46,7 +46,7 @@ class PasetoTokenVerifier:
             check_claims(
                 wire,
                 issuer=self._issuer,
-                audience=self._audience,
+                audience=wire.aud if self._audience is None else self._audience,
                 now=self._clock.now(),
                 max_lifetime=self._max_lifetime,
             )

@@ -1,0 +1,117 @@
+"""The authorization endpoint and the steps that a browser takes from there (RFC 6749 §3.1, OIDC Core §3.1.2)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from litestar import Request, Response, Router, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+from paseport_shared.domain.errors import InvalidRequest
+from paseport_shared.domain.models.authorization import AuthorizationResponse
+from paseport_shared.http.origin import require_own_origin
+
+from paseport_issuer.handlers.cookies import Cookies
+from paseport_issuer.handlers.oauth_form import MEDIA_TYPE, parse_parameters
+from paseport_issuer.handlers.pages import client_response, page_exception_handlers, redirect
+from paseport_issuer.handlers.paths import AUTHORIZE, CONTINUE, consent_path, continue_path, sign_in_path
+from paseport_issuer.handlers.schemas.login import Continuation
+from paseport_issuer.handlers.schemas.oauth import ConsentRequest, TransactionResponse, WaitingClient
+from paseport_issuer.use_cases.authorize import Authorize, BrowserCookies, ConsentNeeded, Outcome
+from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.give_consent import ConsentCommand, GiveConsent
+from paseport_issuer.use_cases.read_users import ReadUsers
+
+MAX_REQUEST: Final = 6_000
+"""How long the query of a request may be that came as a POST: it becomes part of an address."""
+
+
+@get(AUTHORIZE)
+async def authorize(
+    request: Request[Any, Any, Any], authorization: NamedDependency[Authorize], jar: NamedDependency[Cookies]
+) -> Response[Any]:
+    """Begin a sign-in for a client."""
+    parameters = parse_parameters(request.scope["query_string"])
+    return _step(await authorization(parameters, cookies_of(request, jar)), jar)
+
+
+@post(AUTHORIZE, status_code=303)
+async def authorize_by_post(request: Request[Any, Any, Any]) -> Response[Any]:
+    """Begin a sign-in for a client that sends its request as a form.
+
+    It comes from another site, so the browser sends no cookie along and the form proves nothing: it goes on as a GET.
+    """
+    if request.headers.get("content-type", "").split(";", 1)[0].strip().lower() != MEDIA_TYPE:
+        raise InvalidRequest("the body is no form")
+    body = await request.body()
+    parse_parameters(body)
+    if len(body) > MAX_REQUEST:
+        raise InvalidRequest("the request is too long")
+    return redirect(f"{AUTHORIZE}?{body.decode('ascii')}")
+
+
+@get(CONTINUE)
+async def continue_authorization(
+    request: Request[Any, Any, Any],
+    transaction: Annotated[str, QueryParameter(name="transaction")],
+    authorization: NamedDependency[Authorize],
+    jar: NamedDependency[Cookies],
+) -> Response[Any]:
+    """Go on with a request that waited for a sign-in or a consent."""
+    return _step(await authorization.resume(transaction, cookies_of(request, jar)), jar)
+
+
+authorization_router = Router(
+    "/",
+    route_handlers=[authorize, authorize_by_post, continue_authorization],
+    exception_handlers=page_exception_handlers(),
+)
+
+
+@get("/auth/v1/transactions/{transaction_id:str}")
+async def show_transaction(
+    request: Request[Any, Any, Any],
+    transaction_id: FromPath[str],
+    authorization: NamedDependency[Authorize],
+    users: NamedDependency[ReadUsers],
+    jar: NamedDependency[Cookies],
+) -> TransactionResponse:
+    """Say who waits for what, to the browser in which they do."""
+    transaction, client, session = await authorization.who_waits(transaction_id, cookies_of(request, jar))
+    username = None if session is None else (await users.one(session.user_id)).username
+    return TransactionResponse(
+        WaitingClient(client.client_id, client.name, client.first_party),
+        list(transaction.request.scope),
+        urlsplit(transaction.request.redirect_uri).hostname or "",
+        transaction.request.login_hint,
+        username,
+    )
+
+
+@post("/auth/v1/transactions/{transaction_id:str}/consent", guards=[require_own_origin], status_code=200)
+async def give_consent(
+    request: Request[Any, Any, Any],
+    transaction_id: FromPath[str],
+    data: JSONBody[ConsentRequest],
+    consent: NamedDependency[GiveConsent],
+    jar: NamedDependency[Cookies],
+    caller: NamedDependency[Caller],
+) -> Continuation:
+    """Allow the client what it asks for, or not."""
+    await consent(ConsentCommand(transaction_id, data.approve, cookies_of(request, jar), caller))
+    return Continuation(continue_path(transaction_id))
+
+
+def cookies_of(request: Request[Any, Any, Any], jar: Cookies) -> BrowserCookies:
+    """Return what the browser holds."""
+    return BrowserCookies(jar.read_session(request), jar.read_browser(request))
+
+
+def _step(outcome: Outcome, jar: Cookies) -> Response[Any]:
+    if isinstance(outcome, AuthorizationResponse):
+        return client_response(outcome)
+    page = consent_path if isinstance(outcome, ConsentNeeded) else sign_in_path
+    response = redirect(page(outcome.transaction.id))
+    response.cookies.append(jar.browser(outcome.browser))
+    return response
