@@ -1,4 +1,7 @@
-/** The plan `oidcc-rp-initiated-logout-certification-test-plan`, with the two modules that it had before (bad hint, query). */
+/**
+ * The RP-Initiated Logout OP plan, `oidcc-rp-initiated-logout-certification-test-plan`, and two modules beside it: a hint that
+ * is none, and a query added to the address.
+ */
 import {
 	authorize,
 	encode,
