@@ -18,6 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from paseport_shared.http.logging import LOGGED_FROM_LEVEL, configure_logging
 
 USER_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+CLIENT = {"client_id": "shop", "name": "Shop", "redirect_uris": ["https://shop.example.com/callback"]}
 COOKIES = ("__Host-paseport-session", "__Host-paseport-refresh", "paseport-refresh", "other")
 
 
@@ -51,6 +52,7 @@ async def secrets_of(http: HttpWorld) -> dict[str, str]:
         session, refresh = (browser.cookies[name] for name in COOKIES[:2])
     async with http.bearer(access_token) as admin:
         link = (await admin.post(f"/users/v1/{alice.id}/password-reset")).json()["url"]
+        client = (await admin.post("/clients/v1", json=CLIENT)).json()
     settings = http.world.settings
     assert settings.cli_secret is not None
     return {
@@ -59,6 +61,8 @@ async def secrets_of(http: HttpWorld) -> dict[str, str]:
         "session cookie": session,
         "refresh token": refresh,
         "reset token": link.partition("#token=")[2],
+        "client secret": client["client_secret"],
+        "app's client secret": settings.bff_client_secret.reveal(),
         "service secret": settings.service_secret.reveal(),
         "command line secret": settings.cli_secret.reveal(),
         "refresh key": settings.refresh_key.reveal().decode(),

@@ -9,6 +9,7 @@ from typing import Final
 import typer
 from typer.exceptions import TyperException
 
+from paseport_standalone.cli.clients import clients
 from paseport_standalone.cli.doctor import doctor
 from paseport_standalone.cli.errors import USAGE, CommandFailed
 from paseport_standalone.cli.keys import keys
@@ -37,6 +38,7 @@ app.command("run")(run)
 app.command("migrate")(migrate)
 app.command("doctor")(doctor)
 app.add_typer(users, name="users")
+app.add_typer(clients, name="clients")
 app.add_typer(keys, name="keys")
 app.command("version")(version)
 
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CommandFailed as error:
         _fail(words, error)
     except TyperException as error:
-        if not words or words[-1] in ("users", "keys"):
+        if not words or words[-1] in ("users", "clients", "keys"):
             # Asked for nothing: the message is the help text.
             sys.stderr.write(error.format_message() + "\n")
             sys.exit(USAGE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 import httpx
@@ -50,6 +50,60 @@ class ResetLink(msgspec.Struct, frozen=True):
 
     url: str
     expires_at: str
+
+
+class SecretView(msgspec.Struct, frozen=True):
+    """A secret of a client, without the secret."""
+
+    id: str
+    created_at: str | None
+    expires_at: str | None
+
+
+class ClientView(msgspec.Struct, frozen=True, kw_only=True):
+    """A client as the issuer shows it."""
+
+    client_id: str
+    name: str
+    first_party: bool
+    application_type: str
+    auth_method: str
+    grants: tuple[str, ...]
+    scopes: tuple[str, ...]
+    audience: str
+    audiences: tuple[str, ...]
+    redirect_uris: tuple[str, ...]
+    post_logout_redirect_uris: tuple[str, ...]
+    require_pkce: bool
+    access_token_lifetime: int | None
+    refresh_lifetime: int | None
+    disabled: bool
+    source: str
+    secrets: tuple[SecretView, ...]
+    created_at: str | None
+    updated_at: str | None
+
+
+class CreatedClient(ClientView, frozen=True, kw_only=True):
+    """A client that was made just now, with its secret where it has one."""
+
+    client_secret: str | None
+
+
+class ClientPage(msgspec.Struct, frozen=True):
+    """Part of the list of clients."""
+
+    items: tuple[ClientView, ...]
+    next: str | None
+    total: int
+
+
+class RolledSecret(msgspec.Struct, frozen=True):
+    """A secret that was made just now."""
+
+    id: str
+    client_secret: str
+    secrets: tuple[SecretView, ...]
 
 
 class KeyView(msgspec.Struct, frozen=True):
@@ -105,6 +159,39 @@ class IssuerClient:
     def reset_password(self, user_id: str) -> ResetLink:
         """Make a link with which its holder sets a new password once."""
         return _read(self._send("POST", f"/users/v1/{user_id}/password-reset"), ResetLink)
+
+    def clients(self, query: dict[str, str]) -> ClientPage:
+        """Return one page of clients; ``query`` is that of ``GET /clients/v1``."""
+        return _read(self._send("GET", "/clients/v1", params=query), ClientPage)
+
+    def client(self, client_id: str) -> ClientView:
+        """Return one client."""
+        return _read(self._send("GET", _client_path(client_id)), ClientView)
+
+    def create_client(self, client: dict[str, object]) -> CreatedClient:
+        """Create a client."""
+        return _read(self._send("POST", "/clients/v1", json=client), CreatedClient)
+
+    def change_client(self, client_id: str, changes: dict[str, object]) -> ClientView:
+        """Change a client as it stands now: a change by somebody else in between is refused, not overwritten."""
+        path = _client_path(client_id)
+        headers = {"If-Match": self._send("GET", path).headers.get("ETag", "")}
+        return _read(self._send("PATCH", path, json=changes, headers=headers), ClientView)
+
+    def delete_client(self, client_id: str) -> None:
+        """Delete a client as it stands now."""
+        path = _client_path(client_id)
+        headers = {"If-Match": self._send("GET", path).headers.get("ETag", "")}
+        self._send("DELETE", path, headers=headers)
+
+    def roll_client_secret(self, client_id: str, previous_expires_in: int) -> RolledSecret:
+        """Make a new secret for a client."""
+        body: dict[str, object] = {"previous_expires_in": previous_expires_in}
+        return _read(self._send("POST", f"{_client_path(client_id)}/secrets", json=body), RolledSecret)
+
+    def delete_client_secret(self, client_id: str, secret_id: str) -> None:
+        """End one secret of a client."""
+        self._send("DELETE", f"{_client_path(client_id)}/secrets/{quote(secret_id, safe='')}")
 
     def published_keys(self) -> tuple[KeyView, ...]:
         """Return the published keys."""
@@ -206,6 +293,13 @@ def _read(response: httpx.Response, wire: type[_Wire]) -> _Wire:
         raise CommandFailed(
             "unexpected_answer", f"The issuer's answer cannot be read: {error}. Do both come from one installation?"
         ) from error
+
+
+def _client_path(client_id: str) -> str:
+    if client_id.strip(".") == "":
+        # As a segment of a path it would name something else.
+        raise CommandFailed("not_found", "There is no such client.", advice="See `paseport clients list`.")
+    return f"/clients/v1/{quote(client_id, safe='')}"
 
 
 def _as_uuid(name: str) -> UUID | None:
