@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * JwksDocument
+         * @description Return the keys that check ID tokens, as a JWK Set (RFC 7517 §5); served while every backend is down.
+         */
+        get: operations["jwks_document"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/.well-known/paserk.json": {
         parameters: {
             query?: never;
@@ -36,6 +56,8 @@ export interface paths {
         /**
          * LoginLocal
          * @description Sign in with a user name or an e-mail address and a password; the refresh token is set as a cookie.
+         *
+         *     Inside a sign-in transaction there are no tokens yet: the answer says where the browser goes on.
          */
         post: operations["login_local"];
         delete?: never;
@@ -99,6 +121,102 @@ export interface paths {
          */
         post: operations["refresh_tokens"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clients/v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListClients
+         * @description Search and page through the clients, those of the installation included, in the order of their ids.
+         */
+        get: operations["list_clients"];
+        put?: never;
+        /**
+         * CreateClient
+         * @description Create a client. Its secret, where it has one, is shown in this answer and never again.
+         */
+        post: operations["create_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clients/v1/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetClient
+         * @description Return one client.
+         */
+        get: operations["get_client"];
+        /**
+         * ReplaceClient
+         * @description Replace everything of a client that administrators decide. Disabling ends what it could do next.
+         */
+        put: operations["replace_client"];
+        post?: never;
+        /**
+         * DeleteClient
+         * @description Delete a client for good: its id is never given out again.
+         */
+        delete: operations["delete_client"];
+        options?: never;
+        head?: never;
+        /**
+         * ChangeClient
+         * @description Change some of it. Disabling ends what it could do next.
+         */
+        patch: operations["change_client"];
+        trace?: never;
+    };
+    "/clients/v1/{client_id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RollClientSecret
+         * @description Make a new secret, shown in this answer and never again; the one in use goes on for a while.
+         */
+        post: operations["roll_client_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clients/v1/{client_id}/secrets/{secret_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * DeleteClientSecret
+         * @description End a secret now.
+         */
+        delete: operations["delete_client_secret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -224,6 +342,29 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * ApplicationType
+         * @description What kind of program a client is (OpenID Connect Registration §2): it decides which redirect URIs it may have.
+         * @default web
+         * @enum {string}
+         */
+        ApplicationType: "web" | "native";
+        /** ChangeClientRequest */
+        ChangeClientRequest: {
+            access_token_lifetime?: number | null;
+            application_type?: components["schemas"]["ApplicationType"];
+            audiences?: string[];
+            auth_method?: components["schemas"]["ClientAuthMethod"];
+            disabled?: boolean;
+            first_party?: boolean;
+            grants?: components["schemas"]["GrantType"][];
+            name?: string;
+            post_logout_redirect_uris?: string[];
+            redirect_uris?: string[];
+            refresh_lifetime?: number | null;
+            require_pkce?: boolean;
+            scopes?: string[];
+        };
         /** ChangeUserRequest */
         ChangeUserRequest: {
             disabled?: boolean;
@@ -232,6 +373,77 @@ export interface components {
             roles?: string[];
             username?: string;
         };
+        /**
+         * ClientAuthMethod
+         * @description How a client authenticates at the token endpoint (RFC 7591 §2).
+         * @default client_secret_basic
+         * @enum {string}
+         */
+        ClientAuthMethod: "none" | "client_secret_basic" | "client_secret_post";
+        /** ClientListResponse */
+        ClientListResponse: {
+            items: components["schemas"]["ClientResponse"][];
+            next: string | null;
+            total: number;
+        };
+        /** ClientResponse */
+        ClientResponse: {
+            access_token_lifetime: number | null;
+            application_type: components["schemas"]["ApplicationType"];
+            audience: string;
+            audiences: string[];
+            auth_method: components["schemas"]["ClientAuthMethod"];
+            client_id: string;
+            created_at: string | null;
+            disabled: boolean;
+            first_party: boolean;
+            grants: components["schemas"]["GrantType"][];
+            name: string;
+            post_logout_redirect_uris: string[];
+            redirect_uris: string[];
+            refresh_lifetime: number | null;
+            require_pkce: boolean;
+            scopes: string[];
+            secrets: components["schemas"]["ClientSecretResponse"][];
+            source: components["schemas"]["ClientSource"];
+            updated_at: string | null;
+        };
+        /** ClientSecretResponse */
+        ClientSecretResponse: {
+            created_at: string | null;
+            expires_at: string | null;
+            id: string;
+        };
+        /**
+         * ClientSource
+         * @description Where a client is defined, and so who can change it.
+         * @enum {string}
+         */
+        ClientSource: "built_in" | "settings" | "record";
+        /** Continuation */
+        Continuation: {
+            continue: string;
+        };
+        /** CreateClientRequest */
+        CreateClientRequest: {
+            access_token_lifetime?: number | null;
+            application_type?: components["schemas"]["ApplicationType"];
+            audiences?: string[];
+            auth_method?: components["schemas"]["ClientAuthMethod"];
+            client_id: string;
+            /** @default false */
+            disabled: boolean;
+            /** @default false */
+            first_party: boolean;
+            grants?: components["schemas"]["GrantType"][];
+            name: string;
+            post_logout_redirect_uris?: string[];
+            redirect_uris?: string[];
+            refresh_lifetime?: number | null;
+            /** @default true */
+            require_pkce: boolean;
+            scopes?: string[];
+        };
         /** CreateUserRequest */
         CreateUserRequest: {
             display_name?: string | null;
@@ -239,6 +451,48 @@ export interface components {
             password?: string | null;
             roles: string[];
             username: string;
+        };
+        /** CreatedClientResponse */
+        CreatedClientResponse: {
+            access_token_lifetime: number | null;
+            application_type: components["schemas"]["ApplicationType"];
+            audience: string;
+            audiences: string[];
+            auth_method: components["schemas"]["ClientAuthMethod"];
+            client_id: string;
+            client_secret: string | null;
+            created_at: string | null;
+            disabled: boolean;
+            first_party: boolean;
+            grants: components["schemas"]["GrantType"][];
+            name: string;
+            post_logout_redirect_uris: string[];
+            redirect_uris: string[];
+            refresh_lifetime: number | null;
+            require_pkce: boolean;
+            scopes: string[];
+            secrets: components["schemas"]["ClientSecretResponse"][];
+            source: components["schemas"]["ClientSource"];
+            updated_at: string | null;
+        };
+        /**
+         * GrantType
+         * @description What a client may ask for at the token endpoint.
+         * @enum {string}
+         */
+        GrantType: "authorization_code" | "refresh_token" | "client_credentials";
+        /** JsonWebKeyResponse */
+        JsonWebKeyResponse: {
+            alg: string;
+            e: string;
+            kid: string;
+            kty: string;
+            n: string;
+            use: string;
+        };
+        /** JwksResponse */
+        JwksResponse: {
+            keys: components["schemas"]["JsonWebKeyResponse"][];
         };
         /** KeyDocumentResponse */
         KeyDocumentResponse: {
@@ -252,6 +506,7 @@ export interface components {
         /** LocalLoginRequest */
         LocalLoginRequest: {
             password: string;
+            transaction?: string | null;
             username: string;
         };
         /** PartResponse */
@@ -309,6 +564,22 @@ export interface components {
             /** @enum {string} */
             status: "ready" | "not_ready";
         };
+        /** ReplaceClientRequest */
+        ReplaceClientRequest: {
+            access_token_lifetime: number | null;
+            application_type: components["schemas"]["ApplicationType"];
+            audiences: string[];
+            auth_method: components["schemas"]["ClientAuthMethod"];
+            disabled: boolean;
+            first_party: boolean;
+            grants: components["schemas"]["GrantType"][];
+            name: string;
+            post_logout_redirect_uris: string[];
+            redirect_uris: string[];
+            refresh_lifetime: number | null;
+            require_pkce: boolean;
+            scopes: string[];
+        };
         /** ReplaceUserRequest */
         ReplaceUserRequest: {
             disabled: boolean;
@@ -316,6 +587,17 @@ export interface components {
             email: string;
             roles: string[];
             username: string;
+        };
+        /** RollSecretRequest */
+        RollSecretRequest: {
+            /** @default 86400 */
+            previous_expires_in: number;
+        };
+        /** RolledSecretResponse */
+        RolledSecretResponse: {
+            client_secret: string;
+            id: string;
+            secrets: components["schemas"]["ClientSecretResponse"][];
         };
         /** TokenResponse */
         TokenResponse: {
@@ -365,6 +647,27 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    jwks_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys that check ID tokens. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JwksResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     key_document: {
         parameters: {
             query?: never;
@@ -405,7 +708,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenResponse"];
+                    "application/json": components["schemas"]["TokenResponse"] | components["schemas"]["Continuation"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -472,6 +775,215 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TokenResponse"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_clients: {
+        parameters: {
+            query?: {
+                /** @description Part of an id or a name, taken literally. */
+                search?: string | null;
+                /** @description 1 to 200; 50 by default. */
+                limit?: string | null;
+                /** @description The value of next on the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientListResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    create_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateClientRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedClientResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    replace_client: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplaceClientRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_client: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    change_client: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeClientRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    roll_client_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollSecretRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledSecretResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_client_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+                secret_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
