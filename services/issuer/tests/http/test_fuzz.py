@@ -16,13 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from issuer_http import BROWSER, HttpWorld
 from issuer_sqlite import running_on_sqlite
-from issuer_world import ISSUER, PASSWORD, issuer_settings
+from issuer_world import ADMIN_ACTOR, ISSUER, PASSWORD, issuer_settings
 from json_schema import violations
 from litestar import Litestar
+from paseport_issuer.use_cases.create_client import CreateClientCommand
+from paseport_shared.domain.models.client import Client, ClientAuthMethod
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.http.openapi import openapi_document
 
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+SHOP = Client("shop", name="Shop", first_party=False, scope=(), audience="", auth_method=ClientAuthMethod.BASIC)
 PROBLEM = {"$ref": "#/components/schemas/ProblemResponse"}
 FRAMEWORK_ANSWERS = {400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 503}
 
@@ -51,6 +54,23 @@ _RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "disabled": st.booleans(),
     "token": st.sampled_from(["prr_" + "0" * 43 + "_000000", "prr_x_y"]),
     "subject": st.sampled_from([UNKNOWN_ID, UNKNOWN_ID.upper()]),
+    "client_id": st.integers(0, 10**6).map(lambda number: f"client-{number}"),
+    "name": st.sampled_from(["Shop", "<img onerror>", "ß" * 100]),
+    "first_party": st.booleans(),
+    "application_type": st.sampled_from(["web", "native"]),
+    "auth_method": st.sampled_from(["none", "client_secret_basic", "client_secret_post"]),
+    "grants": st.lists(st.sampled_from(["authorization_code", "refresh_token", "client_credentials"]), max_size=3),
+    "scopes": st.lists(st.sampled_from(["openid", "profile", "offline_access", "admin"]), max_size=3),
+    "audiences": st.lists(st.sampled_from(["https://a.example", f"{ISSUER}/api", "urn:a:b", "a"]), max_size=2),
+    "redirect_uris": st.lists(
+        st.sampled_from(["https://a.example/", "http://127.0.0.1/", "a.b:/c", "https://*", "https://[", "\x00"]),
+        max_size=2,
+    ),
+    "post_logout_redirect_uris": st.lists(st.sampled_from(["https://a.example/", "https://a.example:x"]), max_size=2),
+    "require_pkce": st.booleans(),
+    "access_token_lifetime": st.one_of(st.none(), st.integers(-1, 400), st.just(10**30)),
+    "refresh_lifetime": st.one_of(st.none(), st.integers(0, 10**7)),
+    "previous_expires_in": st.one_of(st.integers(-1, 10**7), st.just(10**30)),
 }
 
 
@@ -87,7 +107,12 @@ _QUERY = {
     "seq": st.one_of(st.integers(-1, 2**64).map(str), _ENCODABLE),
     "wait": st.sampled_from(["0", "-0", "-1", "2", "nan", "inf", "1e400", "x"]),
 }
+_CLIENT = [
+    "name", "first_party", "application_type", "auth_method", "grants", "scopes", "audiences", "redirect_uris",
+    "post_logout_redirect_uris", "require_pkce", "access_token_lifetime", "refresh_lifetime", "disabled",
+]  # fmt: skip
 _QUERIES = {
+    "/clients/v1": ["search", "limit", "cursor"],
     "/users/v1": ["search", "role", "status", "sort", "limit", "cursor"],
     "/auth/v1/logout": ["all"],
     "/internal/v1/feed": ["epoch", "seq", "wait"],
@@ -98,7 +123,11 @@ _FIELDS = {
     "/users/v1": ["username", "email", "roles", "password", "display_name"],
     "/users/v1/{user_id}": ["username", "email", "roles", "display_name", "disabled"],
     "/internal/v1/principals": ["subject"],
+    "/clients/v1": ["client_id", *_CLIENT],
+    "/clients/v1/{client_id}": _CLIENT,
+    "/clients/v1/{client_id}/secrets": ["previous_expires_in"],
 }
+_CLIENT_IDS = st.sampled_from(["shop", "shop", "shop", "bff", "Shop", UNKNOWN_ID, "..", "%00", "%ff", "%F0%9F%98%80"])
 _HEADER_TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=30)
 _MUTATED = st.tuples(
     st.sampled_from(
@@ -142,7 +171,7 @@ def requests(draw: st.DrawFn, operations: Sequence[tuple[str, str]], credential:
     has_body = method in ("POST", "PUT", "PATCH") and path in _FIELDS
     return Request(
         method,
-        path.replace("{user_id}", draw(ids)),
+        path.replace("{user_id}", draw(ids)).replace("{client_id}", draw(_CLIENT_IDS)),
         [(name, draw(_QUERY.get(name, _ENCODABLE))) for name in names],
         headers,
         draw(bodies(_FIELDS[path])) if has_body else None,
@@ -169,6 +198,7 @@ async def prepare(http: HttpWorld) -> dict[str, str]:
     await http.world.use.load_read_models()
     alice = await http.world.add_user("alice", roles=("Admin", "User"))
     bob = await http.world.add_user("bob")
+    await http.world.use.create_client(CreateClientCommand(SHOP, ADMIN_ACTOR))
     # The operator is not among those who are acted on, so the token stays good.
     await http.world.add_user("operator", roles=("Admin",))
     return {"token": await http.token("operator"), "alice": str(alice.id), "bob": str(bob.id)}
