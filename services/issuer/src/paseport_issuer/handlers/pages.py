@@ -9,7 +9,7 @@ from html import escape
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.response import Redirect
 from litestar.types import ExceptionHandlersMap
 from paseport_shared.domain.models.authorization import AuthorizationResponse, ResponseMode
@@ -89,6 +89,6 @@ def _page(body: str, policy: str, *, status: int = 200, headers: Mapping[str, st
     return Response(
         html.encode(),
         status_code=status,
-        media_type="text/html; charset=utf-8",
+        media_type=MediaType.HTML,
         headers={**(headers or {}), "Cache-Control": "no-store", "Content-Security-Policy": policy},
     )

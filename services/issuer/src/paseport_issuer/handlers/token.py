@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, Response, Router, post
+from litestar import MediaType, Request, Response, Router, post
 from litestar.di import NamedDependency
 from paseport_shared.domain.errors import UnauthorizedClient, UnsupportedGrantType
 from paseport_shared.domain.models.client import Client, GrantType
@@ -54,11 +54,12 @@ async def revoke(
     authenticate_client: NamedDependency[AuthenticateClient],
     revoke_token: NamedDependency[RevokeToken],
     caller: NamedDependency[Caller],
-) -> None:
+) -> Response[bytes]:
     """End a token that the client no longer needs."""
     form = await read_form(request)
     client = await authenticate_client(client_credentials(request, form))
     await revoke_token(RevokeTokenCommand(Secret(form.get("token")), client, caller))
+    return Response(b"", media_type=MediaType.TEXT)
 
 
 @post("/introspect", status_code=200)
