@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from paseport_shared.domain.models.outbound_url import OutboundTarget, parse_target
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.settings import Env, SettingProblem
 
@@ -113,6 +115,44 @@ class RedisVariables(msgspec.Struct, frozen=True, kw_only=True):
     def node_address(self) -> tuple[str, int] | None:
         """Host and port of the single node."""
         return None if self.url is None else _node(self.url)
+
+
+class OutboundVariables(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom the service may ask besides public servers on port 443, and whose certificates it believes."""
+
+    allow: Annotated[tuple[str, ...], Env("PASEPORT_OUTBOUND_ALLOW")] = ()
+    """``host:port`` each, the host as it stands in the URLs. Nothing lifts https."""
+    ca: Annotated[Path | None, Env("PASEPORT_OUTBOUND_CA")] = None
+    """PEM file of authorities that count besides the system's."""
+
+    def relation_problems(self) -> Iterable[SettingProblem]:
+        """Yield a problem for each value that cannot be used."""
+        if any(_target(item) is None for item in self.allow):
+            yield SettingProblem(
+                "PASEPORT_OUTBOUND_ALLOW", "must be host:port pairs such as idp.internal:8443, separated by commas"
+            )
+        if self.ca is not None and not _has_certificates(self.ca):
+            yield SettingProblem("PASEPORT_OUTBOUND_CA", "must name a PEM file with certificates")
+
+    @property
+    def allowed_targets(self) -> tuple[OutboundTarget, ...]:
+        """The targets for which the rules of port and address do not count."""
+        return tuple(target for item in self.allow if (target := _target(item)))
+
+
+def _target(text: str) -> OutboundTarget | None:
+    try:
+        return parse_target(text)
+    except ValueError:
+        return None
+
+
+def _has_certificates(bundle: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=bundle)
+    except OSError:  # that of TLS is one too
+        return False
+    return True
 
 
 def _node(url: Secret[str]) -> tuple[str, int] | None:

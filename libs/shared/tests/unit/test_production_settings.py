@@ -1,13 +1,17 @@
-"""An operator tells a service where Redis is."""
+"""An operator tells a service where Redis is, and whom it may ask."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from paseport_shared.adapters.redis.settings import Address
+from paseport_shared.domain.models.outbound_url import OutboundTarget
 from paseport_shared.domain.models.secret import Secret
-from paseport_shared.production_settings import RedisVariables, ServerVariables
+from paseport_shared.production_settings import OutboundVariables, RedisVariables, ServerVariables
 from paseport_shared.settings import SettingsProblems, load_settings
 from paseport_shared.wiring import redis_settings
+from paseport_testkit.harness.certificates import Certificates
 
 SENTINELS = {"REDIS_SENTINELS": "redis-1:26380, redis-2,[2001:db8::1]:26379"}
 NODE = {"REDIS_URL": "redis://redis:6380"}
@@ -74,3 +78,44 @@ def test_what_cannot_be_used_is_named(environment: dict[str, str], name: str) ->
 def test_an_unknown_log_level_is_refused() -> None:
     with pytest.raises(SettingsProblems, match="LOG_LEVEL"):
         load_settings(ServerVariables, {"LOG_LEVEL": "LOUD"})
+
+
+# --- outbound requests ------------------------------------------------------------------------------------------------
+
+
+def test_without_a_word_nobody_is_asked_but_public_servers() -> None:
+    settings = load_settings(OutboundVariables, {})
+
+    assert (settings.allowed_targets, settings.ca) == ((), None)
+
+
+def test_targets_are_read_as_urls_are(certificates: Certificates) -> None:
+    environment = {"PASEPORT_OUTBOUND_ALLOW": "IdP.internal:8443, 10.0.0.7:443,[FD00::0:7]:443"}
+    settings = load_settings(OutboundVariables, environment | {"PASEPORT_OUTBOUND_CA": str(certificates.ca)})
+
+    assert settings.allowed_targets == (
+        OutboundTarget("idp.internal", 8443),
+        OutboundTarget("10.0.0.7", 443),
+        OutboundTarget("fd00::7", 443),
+    )
+    assert settings.ca == certificates.ca
+
+
+@pytest.mark.parametrize(
+    "allow", ["idp.internal", "https://idp.internal:443", "10.0.0.0/8", "*:443", "0x7f.1:443", "idp.internal:443,idp"]
+)
+def test_a_target_that_no_url_could_name_is_refused(allow: str) -> None:
+    """FT-22."""
+    with pytest.raises(SettingsProblems, match="PASEPORT_OUTBOUND_ALLOW: must be host:port pairs"):
+        load_settings(OutboundVariables, {"PASEPORT_OUTBOUND_ALLOW": allow})
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate", b"\x00"])
+def test_a_bundle_without_certificates_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    """FT-22."""
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_bytes(content)
+
+    with pytest.raises(SettingsProblems, match="PASEPORT_OUTBOUND_CA"):
+        load_settings(OutboundVariables, {"PASEPORT_OUTBOUND_CA": str(bundle)})

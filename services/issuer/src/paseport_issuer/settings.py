@@ -19,7 +19,7 @@ from paseport_shared.domain.models.refresh_token import RefreshPolicy
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import SessionPolicy
-from paseport_shared.production_settings import RedisVariables, ServerVariables
+from paseport_shared.production_settings import OutboundVariables, RedisVariables, ServerVariables
 from paseport_shared.settings import Env, SettingProblem, WebSettings
 
 from paseport_issuer.configured_clients import mobile_problems, read_configured_clients
@@ -116,6 +116,7 @@ class ProductionSettings(msgspec.Struct, frozen=True, kw_only=True):
     issuer: Settings
     redis: RedisVariables
     server: ServerVariables
+    outbound: OutboundVariables
     server_port: Annotated[int, Env("SERVER_PORT", 1, 65535)] = 3000
     internal_port: Annotated[int, Env("PASEPORT_INTERNAL_PORT", 1, 65535)] = 3010
     mariadb_url: Annotated[Secret[str], Env("MARIADB_URL", 1)]
