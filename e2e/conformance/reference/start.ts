@@ -4,10 +4,17 @@
  */
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import type { Server } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readDescription } from '../support/description';
+import type { Profile } from './provider';
 import { makeCertificates, serve } from './serve';
+
+const variables: Readonly<Record<Profile, string>> = {
+	full: 'PASEPORT_CONFORMANCE_REFERENCE',
+	narrow: 'PASEPORT_CONFORMANCE_NARROW'
+};
 
 export default async function start(): Promise<() => Promise<void>> {
 	const named = process.env['PASEPORT_CONFORMANCE'];
@@ -16,20 +23,31 @@ export default async function start(): Promise<() => Promise<void>> {
 		return async () => {};
 	}
 	const folder = await mkdtemp(join(tmpdir(), 'paseport-conformance-'));
-	await makeCertificates(folder);
-	const [full, narrow] = await Promise.all([serve(folder, 'full'), serve(folder, 'narrow')]);
-	process.env['PASEPORT_CONFORMANCE_REFERENCE'] = full.path;
-	process.env['PASEPORT_CONFORMANCE_NARROW'] = narrow.path;
-	process.env['PASEPORT_CONFORMANCE_CERTIFICATES'] = folder;
-	trust(join(folder, 'ca.pem'));
-	return async () => {
-		for (const { server } of [full, narrow]) {
+	const servers: Server[] = [];
+
+	async function stop(): Promise<void> {
+		for (const server of servers) {
 			server.close();
 			server.closeAllConnections();
 			await once(server, 'close');
 		}
 		await rm(folder, { recursive: true });
-	};
+	}
+
+	try {
+		await makeCertificates(folder);
+		for (const [profile, variable] of Object.entries(variables)) {
+			const { server, path } = await serve(folder, profile as Profile);
+			servers.push(server);
+			process.env[variable] = path;
+		}
+	} catch (thrown) {
+		await stop();
+		throw thrown;
+	}
+	process.env['PASEPORT_CONFORMANCE_CERTIFICATES'] = folder;
+	trust(join(folder, 'ca.pem'));
+	return stop;
 }
 
 /** The processes that run the tests start after this, and read the variable when they do. */

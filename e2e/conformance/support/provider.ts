@@ -43,19 +43,16 @@ function actionOf({ html, url }: Page): URL {
 /** Paseport's pages are an app; its calls are made here. */
 const paseport: Provider = {
 	asks({ url }) {
-		const pages: Record<string, Question> = {
-			'/sign-in': 'sign-in',
-			'/consent': 'consent',
-			'/sign-out': 'sign-out'
-		};
-		return url.searchParams.has('transaction') ? (pages[url.pathname] ?? null) : null;
+		if (url.pathname === '/sign-out') return 'sign-out';
+		if (!url.searchParams.has('transaction')) return null;
+		return url.pathname === '/login' ? 'sign-in' : url.pathname === '/consent' ? 'consent' : null;
 	},
 	signIn: (browser, page, { username, password }) =>
 		goOn(browser, '/auth/v1/login/local', { username, password, transaction: transactionOf(page) }),
 	consent: (browser, page) =>
 		goOn(browser, `/auth/v1/transactions/${transactionOf(page)}/consent`, { approve: true }),
-	signOut: (browser, page) =>
-		goOn(browser, `/auth/v1/transactions/${transactionOf(page)}/sign-out`, { approve: true })
+	signOut: (browser, { url }) =>
+		goOn(browser, '/auth/v1/logout/confirm', Object.fromEntries(url.searchParams))
 };
 
 function transactionOf({ url }: Page): string {
