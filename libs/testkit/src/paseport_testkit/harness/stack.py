@@ -33,7 +33,7 @@ DISABLED: Final = "disabled"
 
 
 class Stack:
-    """MariaDB, a Redis cluster, Vault, issuers, apis and the edge, with three seeded accounts.
+    """MariaDB, a Redis cluster, Vault, issuers, apis and the edge, with three seeded accounts and one client.
 
     As a context manager everything runs inside the block. With ``links`` the ways to MariaDB and to Vault, and the way
     from the apis to the first issuer's internal port, can be made slow, silent or cut; with ``partitionable`` the
@@ -88,6 +88,7 @@ class Stack:
                 "BFF_CLIENT_SECRET",
             )
         }
+        self.client = a_client()
         self._settings = dict(settings or {})
         self._database_url = ""
         self._vault_settings: dict[str, str] = {}
@@ -282,6 +283,7 @@ class Stack:
             "MOUNT_PATH": self.vault.mount_path,
             "TRANSIT_KEY": ACCESS_KEY,
             "PASEPORT_ID_KEY": ID_KEY,
+            **({} if _names_clients(self._settings) else {"OAUTH_CLIENTS_JSON": json.dumps([self.client])}),
             "PASEPORT_ADMIN_EMAIL": self.admin.email,
             "PASEPORT_ADMIN_PASSWORD": self.admin.password,
             **self._settings,
@@ -326,6 +328,7 @@ class Stack:
                 }
                 for name, account in self.accounts.items()
             },
+            "clients": [] if _names_clients(self._settings) else [self.client],
             "issuers": _described(self.issuers.values()),
             "apis": _described(self.apis.values()),
             "secrets": self._secrets,
@@ -344,6 +347,23 @@ class Stack:
             "links": {name: {"host": link.host, "port": link.port} for name, link in self.links.items()},
             "pids": {service.process.name: service.process.pid for service in self.services},
         }
+
+
+def _names_clients(settings: Mapping[str, str]) -> bool:
+    return any(name.startswith("OAUTH_CLIENTS_JSON") for name in settings)
+
+
+def a_client() -> dict[str, Any]:
+    """Return a plain third-party client, as OAUTH_CLIENTS_JSON takes it."""
+    return {
+        "client_id": "sample",
+        "name": "A sample client",
+        "grants": ["authorization_code", "refresh_token", "client_credentials"],
+        "scopes": ["openid", "profile", "email", "offline_access"],
+        "redirect_uris": ["https://localhost:9443/callback"],
+        "post_logout_redirect_uris": ["https://localhost:9443/"],
+        "secret": secrets.token_urlsafe(48),
+    }
 
 
 def _described(services: Iterable[PaseportService]) -> list[dict[str, Any]]:
