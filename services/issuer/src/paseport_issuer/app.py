@@ -34,6 +34,7 @@ from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve
 from paseport_issuer.handlers.keys import jwks_document, key_document
 from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_handler
 from paseport_issuer.handlers.logout import confirm_logout, logout_router
+from paseport_issuer.handlers.paths import AUTHORIZE, LOGOUT
 from paseport_issuer.handlers.token import oauth_router
 from paseport_issuer.handlers.userinfo import userinfo, userinfo_by_post
 from paseport_issuer.handlers.users import users_router
@@ -132,6 +133,7 @@ class Issuer:
             metrics=self.metrics,
             allowed_origins=(settings.origin, *settings.cors_origins),
             cors_origins=settings.cors_origins,
+            cors_never=(AUTHORIZE, LOGOUT),
             trusted_proxies=settings.trusted_proxies,
             https=settings.is_https,
             **options,

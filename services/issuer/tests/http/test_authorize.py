@@ -468,3 +468,19 @@ async def test_no_header_changes_where_anything_is(http: HttpWorld, browser: htt
 
     assert all(ISSUER in str(value) for name, value in metadata.items() if name.endswith(("endpoint", "uri", "issuer")))
     assert refused.status_code == 400
+
+
+async def test_the_page_cannot_be_framed_and_is_read_by_no_script(tmp_path: Path) -> None:
+    """AZ-19: not even by a script of an origin that may read everything else."""
+    spa = "https://spa.example"
+    async with running_provider(tmp_path, cors_origins=(spa,)) as http, http.browser(Origin=spa) as browser:
+        begun = await browser.get(AUTHORIZE, params=shop().request())
+        wrong = await browser.get(AUTHORIZE)
+        preflight = await browser.options(AUTHORIZE, headers={"Access-Control-Request-Method": "GET"})
+        metadata = await browser.get("/.well-known/openid-configuration")
+
+    assert metadata.headers.get_list("access-control-allow-origin") == ["*"]
+    for answer in (begun, wrong, preflight):
+        assert "access-control-allow-origin" not in answer.headers
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["referrer-policy"] == "no-referrer"

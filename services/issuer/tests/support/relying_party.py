@@ -72,9 +72,9 @@ CLIENTS: list[dict[str, Any]] = [
 
 
 @asynccontextmanager
-async def running_provider(folder: Path) -> AsyncIterator[HttpWorld]:
-    """Run an issuer that these clients are registered with."""
-    settings = issuer_settings(oauth_clients_json=Secret(msgspec.json.encode(CLIENTS).decode()))
+async def running_provider(folder: Path, **changes: object) -> AsyncIterator[HttpWorld]:
+    """Run an issuer that these clients are registered with; ``changes`` are to its settings."""
+    settings = issuer_settings(oauth_clients_json=Secret(msgspec.json.encode(CLIENTS).decode()), **changes)
     async with running(IssuerWorld(folder, settings)) as http:
         yield http
 

@@ -47,6 +47,7 @@ class ServiceApp(Litestar):
         allowed_hosts: Sequence[str] | None = None,
         allowed_origins: Sequence[str] = (),
         cors_origins: Sequence[str] = (),
+        cors_never: tuple[str, ...] = (),
         trusted_proxies: Sequence[str] = (),
         https: bool = True,
         is_internal: bool = False,
@@ -56,8 +57,9 @@ class ServiceApp(Litestar):
 
         ``allowed_hosts`` are values of the Host header, with the port where it is not 80 or 443; None takes any, which
         is for a port that browsers do not reach. ``allowed_origins`` may use cookies; ``cors_origins`` are those of
-        them that are not ours and may read answers. ``state`` holds what guards need: ``authenticate_bearer`` and more.
-        ``is_internal``: our own services ask here, and their requests go on under the id that they have.
+        them that are not ours and may read answers, except below the paths ``cors_never``. ``state`` holds what guards
+        need: ``authenticate_bearer`` and more. ``is_internal``: our own services ask here, and their requests go on
+        under the id that they have.
         """
         super().__init__(
             route_handlers=route_handlers,
@@ -75,7 +77,7 @@ class ServiceApp(Litestar):
         )
         frame: ASGIApp = super().__call__
         if cors_origins:
-            frame = Cors(frame, cors_origins)
+            frame = Cors(frame, cors_origins, never=cors_never)
         frame = AllowedHosts(frame, allowed_hosts)
         frame = RenderProblems(frame, problems)
         frame = SecurityHeaders(frame, https=https)

@@ -27,16 +27,21 @@ _VARY: Final = (b"vary", b"Origin")
 
 
 class Cors:
-    """ASGI middleware. A foreign origin gets the answer that it would get without CORS: the browser withholds it."""
+    """ASGI middleware. A foreign origin gets the answer that it would get without CORS: the browser withholds it.
 
-    def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
+    So does everybody below the paths ``never``: people go there, scripts have nothing to read there.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Iterable[str], never: tuple[str, ...] = ()) -> None:
         self._app = app
+        self._never = never
         self._origins = frozenset(origin.encode() for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         origins = [value for name, value in scope["headers"] if name == b"origin"]
-        allowed = len(origins) == 1 and origins[0] in self._origins
+        is_readable = not scope["path"].startswith(self._never) if self._never else True
+        allowed = len(origins) == 1 and origins[0] in self._origins and is_readable
         granted: _Headers = []
         if allowed:
             granted = [(b"access-control-allow-origin", origins[0]), (b"access-control-allow-credentials", b"true")]
@@ -47,8 +52,11 @@ class Cors:
 
         async def send_granting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                extra = [*granted, _EXPOSED, _VARY] if allowed else [_VARY]
-                message["headers"] = [*message.get("headers", ()), *extra]
+                headers = list(message.get("headers", ()))
+                # What everybody may read says so itself; two values would be none.
+                is_public = any(name.lower() == b"access-control-allow-origin" for name, _ in headers)
+                extra = [*granted, _EXPOSED, _VARY] if allowed and not is_public else [_VARY]
+                message["headers"] = [*headers, *extra]
             await send(message)
 
         await self._app(scope, receive, send_granting)
