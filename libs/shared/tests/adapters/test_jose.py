@@ -467,6 +467,18 @@ async def test_the_key_set_is_served_while_the_keys_cannot_be_read(keys: Keys) -
         await JwksDocument(keys).render()
 
 
+async def test_the_key_set_follows_each_change_of_a_state(keys: Keys) -> None:
+    """KR-04, KR-07: what was written before is not served again."""
+    document = JwksDocument(keys)
+    before = json.loads(await document.render())
+
+    keys.versions[0] = Keys.version(1, KeyStatus.REVOKED)
+    after = json.loads(await document.render())
+
+    assert [key["kid"] for key in before["keys"]] == [public_key(1).kid, public_key(2).kid]
+    assert [key["kid"] for key in after["keys"]] == [public_key(2).kid]
+
+
 async def test_an_installation_whose_keys_are_all_revoked_publishes_none() -> None:
     """KR-04."""
     assert json.loads(await JwksDocument(Keys(KeyStatus.REVOKED)).render()) == {"keys": []}

@@ -15,13 +15,14 @@ class JwksDocument:
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
-        self._last: bytes | None = None
+        self._last: tuple[tuple[VerificationKey, ...], bytes] | None = None
 
     async def render(self) -> bytes:
         """Return the document as it stands now, or as it last stood while the keys cannot be read.
 
         It names the next key before that signs, and the last one until its tokens have expired (KR-07). A revoked key
-        is simply not there: a key set has no word for it. Raises ``Unavailable`` when it was never read.
+        is simply not there: a key set has no word for it. Written anew only where the keys have changed, because
+        everybody may ask. Raises ``Unavailable`` when it was never read.
         """
         try:
             keys = await self._keys.published()
@@ -29,8 +30,9 @@ class JwksDocument:
             if self._last is None:
                 raise
         else:
-            self._last = msgspec.json.encode({"keys": [_to_wire(key) for key in keys if key.verifies]})
-        return self._last
+            if self._last is None or self._last[0] != keys:
+                self._last = keys, msgspec.json.encode({"keys": [_to_wire(key) for key in keys if key.verifies]})
+        return self._last[1]
 
 
 def _to_wire(key: VerificationKey) -> dict[str, str]:
