@@ -17,7 +17,7 @@ SPA_BUILT := frontend/build/.build-done
 # A file's tests stay together: they share what they started. Each process starts servers of its own, hence the bound.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup services run stack test lint types contracts test-unit test-http test-drills test-frontend e2e drills fmt openapi bench bench-stack lock clean
+.PHONY: help setup services run stack test lint types contracts test-unit test-http test-drills test-frontend e2e conformance drills fmt openapi bench bench-stack lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ stack: $(PYTHON_READY) $(SPA_BUILT) services ## Serve the production topology on
 	@$(BIN)/python -m paseport_testkit.stack $(ARGS)
 
 test: setup services ## Run every check and test below, then print a summary
-	@MAKE="$(MAKE)" tools/run-tests.sh lint types contracts test-unit test-http test-drills test-frontend e2e
+	@MAKE="$(MAKE)" tools/run-tests.sh lint types contracts test-unit test-http test-drills test-frontend e2e conformance
 
 lint: $(PYTHON_READY) ## Style, formatting, lock files, OpenAPI documents, the table of abuse cases
 	$(BIN)/ruff check .
@@ -68,6 +68,10 @@ test-frontend: $(FRONTEND_READY) ## Type check and unit tests of the app
 
 e2e: setup ## Journeys in a browser (Chromium)
 	@tools/run-e2e.sh
+
+conformance: $(PYTHON_READY) $(E2E_READY) $(SPA_BUILT) services ## OpenID's modules and strict relying parties: on the reference, then on the stack
+	cd e2e && npm run conformance && node conformance/table.js --check
+	cd e2e && npm run conformance:stack && node conformance/table.js --check
 
 fmt: $(PYTHON_READY) ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix .
