@@ -32,6 +32,7 @@ def example(cls: type[AuthError]) -> AuthError:
         errors.InsufficientScope: ("admin",),
         errors.AlreadyExists: ("email",),
         errors.TooManyAttempts: (timedelta(seconds=30), "limit"),
+        errors.AuthorizationRefused: ("invalid_request", "a reason"),
     }
     return cls(*arguments.get(cls, ("a reason",)))
 

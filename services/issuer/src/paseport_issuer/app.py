@@ -29,7 +29,11 @@ from paseport_issuer.handlers.app_sign_in import app_sign_in_router
 from paseport_issuer.handlers.authorize import authorization_router, give_consent, show_transaction
 from paseport_issuer.handlers.clients import clients_router
 from paseport_issuer.handlers.cookies import Cookies
-from paseport_issuer.handlers.discovery import DiscoveryDocument, discovery
+from paseport_issuer.handlers.discovery import (
+    DiscoveryDocument,
+    authorization_server_metadata,
+    openid_configuration,
+)
 from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
 from paseport_issuer.handlers.keys import jwks_document, key_document
 from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_handler
@@ -93,7 +97,8 @@ class Issuer:
                 oauth_router,
                 userinfo,
                 userinfo_by_post,
-                discovery,
+                openid_configuration,
+                authorization_server_metadata,
                 jwks_document,
                 key_document,
                 *health_handlers(self._checks),

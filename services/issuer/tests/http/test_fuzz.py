@@ -214,6 +214,15 @@ def check(answer: httpx.Response, document: dict[str, Any]) -> None:
         assert answer.status_code in FRAMEWORK_ANSWERS
         if template == "/health/ready" and answer.status_code == 503:
             return
+        is_described = answer.request.method == "POST" and template in (
+            "/oauth2/token",
+            "/oauth2/revoke",
+            "/oauth2/introspect",
+        )
+        if is_described:
+            assert answer.headers["content-type"] == "application/json"
+            assert answer.json().keys() == {"error", "error_description"}
+            return
         assert answer.headers["content-type"] == "application/problem+json"
         if answer.request.method != "HEAD":
             assert not list(violations(answer.json(), PROBLEM, document)), answer.text

@@ -21,6 +21,9 @@ from paseport_shared.http.bearer import required_scopes
 from paseport_shared.http.origin import requires_own_origin
 from paseport_shared.http.problem import MEDIA_TYPE, ProblemResponse
 
+DESCRIBES_REFUSALS: Final = "describes_refusals"
+"""Option of a handler whose refusals are no problems of ours, and that describes them itself."""
+
 _SECURITY_SCHEMES: Final = {
     "bearer": SecurityScheme(
         type="http", scheme="bearer", bearer_format="PASETO v4.public", description="An access token."
@@ -83,7 +86,8 @@ def _complete(route: HTTPRoute, operations: dict[str, Any]) -> None:
             for status in [status for status, answer in answers.items() if _is_of_framework(answer)]:
                 del answers[status]
             answers.get("204", {}).pop("content", None)  # Litestar documents a JSON null; there is no body
-            answers["default"] = {"$ref": "#/components/responses/Problem"}
+            if not handler.opt.get(DESCRIBES_REFUSALS):
+                answers["default"] = {"$ref": "#/components/responses/Problem"}
             if security := _security(handler):
                 operation["security"] = security
 

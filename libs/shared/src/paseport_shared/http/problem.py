@@ -79,6 +79,7 @@ PROBLEMS: Final[Mapping[type[AuthError], Row]] = {
     errors.InvalidCredentials: Row(401, Challenge.SIGN_IN),
     errors.InvalidAccessToken: Row(401, Challenge.INVALID_TOKEN),
     errors.InvalidGrant: Row(400),
+    errors.InvalidAuthorizationCode: Row(400),
     errors.InvalidClient: Row(401, Challenge.SIGN_IN),
     errors.UnauthorizedClient: Row(400),
     errors.UnsupportedGrantType: Row(400),

@@ -59,5 +59,9 @@ async def complete_app_sign_in(
 
 
 app_sign_in_router = Router(
-    "/", route_handlers=[begin_app_sign_in, complete_app_sign_in], exception_handlers=page_exception_handlers()
+    "/",
+    route_handlers=[begin_app_sign_in, complete_app_sign_in],
+    exception_handlers=page_exception_handlers(),
+    # For browsers on their way: there is nothing that a program could call.
+    include_in_schema=False,
 )

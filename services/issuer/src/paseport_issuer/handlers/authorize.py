@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
@@ -25,6 +25,12 @@ from paseport_issuer.use_cases.read_users import ReadUsers
 
 MAX_REQUEST: Final = 6_000
 """How long the query of a request may be that came as a POST: it becomes part of an address."""
+_PARAMETERS: Final = (
+    *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "response_mode", "resource"),
+    *("code_challenge", "code_challenge_method", "prompt", "max_age", "login_hint", "id_token_hint"),
+    *("request", "request_uri"),
+)
+"""Those that are read, or refused (OIDC Core §3.1.2.1, RFC 7636 §4.3, RFC 8707 §2)."""
 
 
 @get(AUTHORIZE)
@@ -44,11 +50,12 @@ async def authorize_by_post(request: Request[Any, Any, Any]) -> Response[Any]:
     """
     if request.headers.get("content-type", "").split(";", 1)[0].strip().lower() != MEDIA_TYPE:
         raise InvalidRequest("the body is no form")
-    body = await request.body()
-    parse_parameters(body)
-    if len(body) > MAX_REQUEST:
+    parameters = parse_parameters(await request.body())
+    # What is no parameter of this endpoint has no place in an address, whatever it is.
+    query = urlencode([(name, value) for name in _PARAMETERS for value in parameters.get(name, ())])
+    if len(query) > MAX_REQUEST:
         raise InvalidRequest("the request is too long")
-    return redirect(f"{AUTHORIZE}?{body.decode('ascii')}")
+    return redirect(f"{AUTHORIZE}?{query}")
 
 
 @get(CONTINUE)
@@ -66,6 +73,8 @@ authorization_router = Router(
     "/",
     route_handlers=[authorize, authorize_by_post, continue_authorization],
     exception_handlers=page_exception_handlers(),
+    # For browsers on their way: there is nothing that a program could call.
+    include_in_schema=False,
 )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from paseport_shared.domain.models.authorization import Prompt, ResponseMode
 from paseport_shared.domain.models.client import SCOPES, ClientAuthMethod, GrantType
 from paseport_shared.domain.models.id_token import ACR
@@ -36,6 +37,7 @@ _CLAIMS: Final = (
     "email_verified",
     "roles",
 )
+_SHAPE = ResponseSpec(Metadata, generate_examples=False, description="What works here.")
 _WITH_SECRET: Final = (ClientAuthMethod.BASIC.value, ClientAuthMethod.POST.value)
 
 
@@ -43,7 +45,19 @@ class DiscoveryDocument:
     """The document, encoded once: it says the same as long as the process lives, whatever else is down (TE-24)."""
 
     def __init__(self, issuer: str) -> None:
-        self.content = msgspec.json.encode(metadata_of(issuer))
+        self._content = msgspec.json.encode(metadata_of(issuer))
+
+    def answer(self, max_age: timedelta) -> Response[bytes]:
+        """Return it as an answer that may be kept for so long."""
+        return Response(
+            self._content,
+            media_type=MediaType.JSON,
+            headers={
+                "Cache-Control": f"public, max-age={int(max_age.total_seconds())}",
+                # Public, and read by clients that run in browsers of other origins.
+                "Access-Control-Allow-Origin": "*",
+            },
+        )
 
 
 def metadata_of(issuer: str) -> Metadata:
@@ -74,20 +88,17 @@ def metadata_of(issuer: str) -> Metadata:
     )
 
 
-@get(
-    ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"],
-    media_type=MediaType.JSON,
-)
-async def discovery(
+@get("/.well-known/openid-configuration", media_type=MediaType.JSON, responses={200: _SHAPE})
+async def openid_configuration(
     document: NamedDependency[DiscoveryDocument], key_document_max_age: NamedDependency[timedelta]
 ) -> Response[bytes]:
-    """Return what works here."""
-    return Response(
-        document.content,
-        media_type=MediaType.JSON,
-        headers={
-            "Cache-Control": f"public, max-age={int(key_document_max_age.total_seconds())}",
-            # Public, and read by clients that run in browsers of other origins.
-            "Access-Control-Allow-Origin": "*",
-        },
-    )
+    """Return what works here (OIDC Discovery §4)."""
+    return document.answer(key_document_max_age)
+
+
+@get("/.well-known/oauth-authorization-server", media_type=MediaType.JSON, responses={200: _SHAPE})
+async def authorization_server_metadata(
+    document: NamedDependency[DiscoveryDocument], key_document_max_age: NamedDependency[timedelta]
+) -> Response[bytes]:
+    """Return the same to clients that know no OpenID Connect (RFC 8414 §3)."""
+    return document.answer(key_document_max_age)

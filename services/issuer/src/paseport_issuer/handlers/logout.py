@@ -58,6 +58,8 @@ logout_router = Router(
     "/",
     route_handlers=[end_session_by_client, end_session_by_client_post],
     exception_handlers=page_exception_handlers(),
+    # For browsers on their way: there is nothing that a program could call.
+    include_in_schema=False,
 )
 
 

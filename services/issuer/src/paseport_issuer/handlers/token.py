@@ -6,11 +6,13 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, Router, post
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from paseport_shared.domain.errors import UnauthorizedClient, UnsupportedGrantType
 from paseport_shared.domain.models.client import Client, GrantType
 from paseport_shared.domain.models.secret import Secret
+from paseport_shared.http.openapi import DESCRIBES_REFUSALS
 
-from paseport_issuer.handlers.oauth_errors import oauth_exception_handlers
+from paseport_issuer.handlers.oauth_errors import OAuthErrorResponse, oauth_exception_handlers
 from paseport_issuer.handlers.oauth_form import OAuthForm, client_credentials, read_form
 from paseport_issuer.handlers.schemas.oauth import ClientTokenResponse, IntrospectionResponse
 from paseport_issuer.use_cases.authenticate_client import AuthenticateClient
@@ -21,8 +23,11 @@ from paseport_issuer.use_cases.redeem_code import RedeemCode, RedeemCodeCommand
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand, RefreshTokens
 from paseport_issuer.use_cases.revoke_token import RevokeToken, RevokeTokenCommand
 
+_REFUSED = ResponseSpec(OAuthErrorResponse, generate_examples=False, description="A refusal (RFC 6749 §5.2).")
+_REFUSALS = {400: _REFUSED, 401: _REFUSED, 503: _REFUSED}
 
-@post("/token", status_code=200)
+
+@post("/token", status_code=200, responses=_REFUSALS)
 async def token(
     request: Request[Any, Any, Any],
     authenticate_client: NamedDependency[AuthenticateClient],
@@ -48,7 +53,7 @@ async def token(
     return Response(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
 
-@post("/revoke", status_code=200)
+@post("/revoke", status_code=200, responses=_REFUSALS)
 async def revoke(
     request: Request[Any, Any, Any],
     authenticate_client: NamedDependency[AuthenticateClient],
@@ -62,7 +67,7 @@ async def revoke(
     return Response(b"", media_type=MediaType.TEXT)
 
 
-@post("/introspect", status_code=200)
+@post("/introspect", status_code=200, responses=_REFUSALS)
 async def introspect(
     request: Request[Any, Any, Any],
     authenticate_client: NamedDependency[AuthenticateClient],
@@ -93,5 +98,8 @@ async def _refresh(refresh: RefreshTokens, form: OAuthForm, client: Client, call
 
 
 oauth_router = Router(
-    "/oauth2", route_handlers=[token, revoke, introspect], exception_handlers=oauth_exception_handlers()
+    "/oauth2",
+    route_handlers=[token, revoke, introspect],
+    exception_handlers=oauth_exception_handlers(),
+    opt={DESCRIBES_REFUSALS: True},
 )
