@@ -74,6 +74,7 @@ class GuardedHttpClient:
         self._waiting = 0
         self._resolver = SystemResolver() if resolver is None else resolver
         self._connect = connect
+        self._closed = False
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> OutboundAnswer:
         """Send a GET."""
@@ -94,6 +95,7 @@ class GuardedHttpClient:
 
     def close(self) -> None:
         """Send nothing more. Calls that have begun end by themselves, at their deadline at the latest."""
+        self._closed = True
         self._resolver.close()
 
     async def _send(
@@ -131,6 +133,8 @@ class GuardedHttpClient:
         return parsed
 
     async def _take_place(self) -> None:
+        if self._closed:
+            raise Unavailable("the outbound client is closed")
         if self._places.locked() and self._waiting >= MAX_WAITING:
             raise Overloaded("too many outbound calls")
         self._waiting += 1
