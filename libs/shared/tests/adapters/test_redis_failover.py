@@ -152,6 +152,7 @@ async def test_a_removal_that_no_replica_confirms_is_not_reported_as_done_by_any
         lambda: store.revoke_family(one.id),
         lambda: store.revoke_all(all_of_one.user_id),
         lambda: store.revoke_session(all_of_one.user_id, all_of_one.session_id or ""),
+        lambda: store.revoke_client(all_of_one.user_id, all_of_one.client_id),
     ):
         for _ in range(2):
             with pytest.raises(Unavailable):

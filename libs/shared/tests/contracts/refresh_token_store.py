@@ -451,6 +451,26 @@ class RefreshTokenStoreContract:
 
         assert await store.find_family(family.id, NOW) == family
 
+    async def test_ending_what_a_client_has_ends_all_of_it_and_nothing_of_others(
+        self, store: RefreshTokenStore
+    ) -> None:
+        """TE-15: a consent is withdrawn in every session and on every device."""
+        user = new_user()
+        here, there = a_family(user, client_id="shop"), a_family(user, client_id="shop")
+        device = a_family(user, offline=True, client_id="shop")
+        app = a_family(user)
+        someone_elses = a_family(new_user(), client_id="shop")
+        for family in (here, there, device, app, someone_elses):
+            await store.open_family(family)
+
+        revoked = await store.revoke_client(user, "shop")
+
+        assert {family.id for family in revoked} == {here.id, there.id, device.id}
+        assert await store.advance(device.id, 0, NOW) == Advance(Rotation.GONE)
+        assert [family.id for family in await store.list_for_user(user, NOW)] == [app.id]
+        assert await store.find_family(someone_elses.id, NOW) == someone_elses
+        assert await store.revoke_client(user, "shop") == ()
+
     async def test_signing_out_everywhere_ends_all_families_of_the_user_and_nobody_elses(
         self, store: RefreshTokenStore
     ) -> None:
@@ -535,6 +555,7 @@ class RefreshTokenStoreContract:
                 lambda: store.revoke_family(family.id),
                 lambda: store.list_for_user(family.user_id, NOW),
                 lambda: store.revoke_session(family.user_id, session_id),
+                lambda: store.revoke_client(family.user_id, family.client_id),
                 lambda: store.revoke_all(family.user_id),
             ):
                 with pytest.raises(Unavailable):

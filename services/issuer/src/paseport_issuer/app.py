@@ -38,6 +38,7 @@ from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve
 from paseport_issuer.handlers.keys import jwks_document, key_document
 from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_handler
 from paseport_issuer.handlers.logout import confirm_logout, logout_router
+from paseport_issuer.handlers.me import own_account_router, provide_holder
 from paseport_issuer.handlers.paths import AUTHORIZE, LOGOUT
 from paseport_issuer.handlers.token import oauth_router
 from paseport_issuer.handlers.userinfo import userinfo, userinfo_by_post
@@ -88,6 +89,7 @@ class Issuer:
                 redeem_password_reset,
                 users_router,
                 clients_router,
+                own_account_router,
                 authorization_router,
                 show_transaction,
                 give_consent,
@@ -178,6 +180,7 @@ class Issuer:
             "authorization": use.authorize,
             "change": use.change_user,
             "clients": use.read_clients,
+            "consents": use.read_consents,
             "creation": use.create_client,
             "deletion": use.delete_client,
             "secrets": use.roll_client_secret,
@@ -185,6 +188,7 @@ class Issuer:
             "create": use.create_user,
             "consent": use.give_consent,
             "document": DiscoveryDocument(settings.access_token_issuer),
+            "end_access": use.end_own_access,
             "end_session": use.end_session,
             "feed": use.read_feed,
             "introspect_token": use.introspect_token,
@@ -196,6 +200,7 @@ class Issuer:
             "logout_by_client": use.logout_by_client,
             "machine_token": use.machine_token,
             "mint": use.mint_cli_token,
+            "own_access": use.read_own_access,
             "redeem": use.redeem_password_reset,
             "redeem_code": use.redeem_code,
             "refresh": use.refresh_tokens,
@@ -206,11 +211,13 @@ class Issuer:
             "sign_in_app": use.sign_in_app,
             "user_info": use.read_user_info,
             "users": use.read_users,
+            "withdraw": use.withdraw_consent,
         }
         provided = {name: _provide(value) for name, value in values.items()}
         return provided | {
             "caller": Provide(_caller, sync_to_thread=False),
             "principal": Provide(provide_principal, sync_to_thread=False),
+            "holder": Provide(provide_holder, sync_to_thread=False),
             "admin": Provide(_admin, sync_to_thread=False),
         }
 

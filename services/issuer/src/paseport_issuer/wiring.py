@@ -47,6 +47,7 @@ from paseport_issuer.use_cases.create_client import CreateClient
 from paseport_issuer.use_cases.create_user import CreateUser
 from paseport_issuer.use_cases.delete_client import DeleteClient
 from paseport_issuer.use_cases.delete_user import DeleteUser
+from paseport_issuer.use_cases.end_own_access import EndOwnAccess
 from paseport_issuer.use_cases.end_session import EndSession
 from paseport_issuer.use_cases.end_session_by_client import EndSessionByClient
 from paseport_issuer.use_cases.ensure_accounts import EnsureAccounts
@@ -61,6 +62,7 @@ from paseport_issuer.use_cases.limit_attempts import LimitAttempts
 from paseport_issuer.use_cases.load_read_models import LoadReadModels
 from paseport_issuer.use_cases.login_local import LoginLocal
 from paseport_issuer.use_cases.mint_cli_token import MintCliToken
+from paseport_issuer.use_cases.name_clients import NameClients
 from paseport_issuer.use_cases.new_family import NewFamily
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.open_session import OpenSession
@@ -68,7 +70,9 @@ from paseport_issuer.use_cases.project_client import ProjectClient
 from paseport_issuer.use_cases.project_user import ProjectUser
 from paseport_issuer.use_cases.publish_revocations import PublishRevocations
 from paseport_issuer.use_cases.read_clients import ReadClients
+from paseport_issuer.use_cases.read_consents import ReadConsents
 from paseport_issuer.use_cases.read_feed import ReadFeed
+from paseport_issuer.use_cases.read_own_access import ReadOwnAccess
 from paseport_issuer.use_cases.read_user_info import ReadUserInfo
 from paseport_issuer.use_cases.read_users import ReadUsers
 from paseport_issuer.use_cases.record_feed import RecordFeed
@@ -84,6 +88,7 @@ from paseport_issuer.use_cases.sign_access_token import SignAccessToken
 from paseport_issuer.use_cases.sign_id_token import SignIdToken
 from paseport_issuer.use_cases.sign_in_app import SignInApp
 from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
+from paseport_issuer.use_cases.withdraw_consent import WithdrawConsent
 
 FEEDS: Final = ("hot_store", "record")
 """The revocation feeds in order of preference, as the log and the metrics call them."""
@@ -154,6 +159,10 @@ class UseCases:
     introspect_token: IntrospectToken
     read_user_info: ReadUserInfo
     logout_by_client: EndSessionByClient
+    read_own_access: ReadOwnAccess
+    end_own_access: EndOwnAccess
+    read_consents: ReadConsents
+    withdraw_consent: WithdrawConsent
     limit_attempts: LimitAttempts
     mint_cli_token: MintCliToken
     sign_id_token: SignIdToken
@@ -217,6 +226,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
     )
     sign_id_token = SignIdToken(issuer, adapters.id_token_signer, clock)
     find_client = FindClient(defined_clients, adapters.clients, record)
+    name_clients = NameClients(find_client)
     authorize = Authorize(
         issuer=issuer,
         check=CheckAuthorizationRequest(issuer, find_client, adapters.id_token_reader),
@@ -339,6 +349,12 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
             revoke=revoke,
             clock=clock,
         ),
+        read_own_access=ReadOwnAccess(
+            sessions=adapters.sessions, families=adapters.families, name_clients=name_clients, clock=clock
+        ),
+        end_own_access=EndOwnAccess(sessions=adapters.sessions, families=adapters.families, revoke=revoke, clock=clock),
+        read_consents=ReadConsents(record, name_clients),
+        withdraw_consent=WithdrawConsent(record=record, revoke=revoke, ids=ids),
         limit_attempts=limits,
         mint_cli_token=MintCliToken(client=cli_client, record=record, sign=sign, clock=clock, ids=ids),
         sign_id_token=sign_id_token,

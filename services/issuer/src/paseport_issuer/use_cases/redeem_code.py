@@ -8,6 +8,7 @@ from paseport_shared.domain.errors import InvalidAuthorizationCode, NotFound, Un
 from paseport_shared.domain.models import pkce
 from paseport_shared.domain.models.authorization import AuthorizationCode, Redemption, parse_code
 from paseport_shared.domain.models.client import OFFLINE_ACCESS, OPENID, Client, GrantType
+from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.pending import PendingEntry
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
 from paseport_shared.domain.models.secret import Secret
@@ -115,6 +116,10 @@ class RedeemCode:
             # Somebody came while the family was being opened, and found nothing to end.
             await self._take_back(code, command)
             raise InvalidAuthorizationCode(f"the code of family {code.family_id} was used twice at once")
+        if await self._was_withdrawn(code, command.client):
+            # Asked this late for the same reason: whoever withdrew before now found nothing to end.
+            await self._take_back(code, command, "client.signed_out")
+            raise InvalidAuthorizationCode("the user withdrew their consent meanwhile")
         return ClientTokens(access_token, refresh_token, id_token)
 
     async def _code_of(self, command: RedeemCodeCommand) -> AuthorizationCode:
@@ -163,9 +168,21 @@ class RedeemCode:
             await self._take_back(code, command)
         raise InvalidAuthorizationCode(f"{redemption.value}: the code of family {code.family_id}")
 
-    async def _take_back(self, code: AuthorizationCode, command: RedeemCodeCommand) -> None:
+    async def _was_withdrawn(self, code: AuthorizationCode, client: Client) -> bool:
+        if client.first_party:
+            return False
+
+        async def find(transaction: RecordTransaction) -> Consent | None:
+            return await transaction.consents.find(code.user_id, code.client_id)
+
+        consent = await self._record.transact(find)
+        return consent is None or not consent.covers(code.scope)
+
+    async def _take_back(
+        self, code: AuthorizationCode, command: RedeemCodeCommand, action: str = "authorization_code.reused"
+    ) -> None:
         actor = command.caller.acting_as(str(code.user_id), command.client.client_id)
-        await self._revoke.family(code.user_id, code.family_id, actor, "authorization_code.reused")
+        await self._revoke.family(code.user_id, code.family_id, actor, action)
 
     async def _note(self, code: AuthorizationCode, command: RedeemCodeCommand) -> None:
         event = self._ids.audit_event(

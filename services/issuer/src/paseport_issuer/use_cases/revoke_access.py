@@ -78,6 +78,19 @@ class RevokeAccess:
         await self._put_in_force([self._of(RevocationKind.FAMILY, family_id)], actor, action, user_id)
         await self._families.revoke_family(family_id)
 
+    async def client_of(self, user_id: UUID, client_id: str, actor: Actor) -> None:
+        """End all that one client has of a user: its families in every session, and those without one."""
+        families = await self._families.list_for_user(user_id, self._clock.now())
+        seen = self._all_of((), [family for family in families if family.client_id == client_id])
+        if seen:
+            await self._put_in_force(seen, actor, "client.signed_out", user_id)
+        # As with everything: what was opened between the look and the removal dies with its access token.
+        known = {revocation.subject for revocation in seen}
+        removed = self._all_of((), await self._families.revoke_client(user_id, client_id))
+        late = [revocation for revocation in removed if revocation.subject not in known]
+        if late:
+            await self._put_in_force(late, actor, "client.signed_out", user_id)
+
     async def access_token(self, claims: Claims, actor: Actor) -> None:
         """End one access token and nothing else (RFC 7009 §2)."""
         await self._put_in_force(

@@ -87,6 +87,11 @@ class MemoryRefreshTokenStore:
         self._outage.check()
         return self._remove_where(user_id, lambda family: family.session_id == session_id)
 
+    async def revoke_client(self, user_id: UUID, client_id: str) -> tuple[RefreshFamily, ...]:
+        """Remove all that one client has of the user, online and offline, and return it."""
+        self._outage.check()
+        return self._remove_where(user_id, lambda family: family.client_id == client_id)
+
     async def revoke_all(self, user_id: UUID) -> tuple[RefreshFamily, ...]:
         """Remove all of the user's families, online and offline, and return them."""
         self._outage.check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -159,11 +159,11 @@ class RedisRefreshTokenStore:
 
     async def revoke_session(self, user_id: UUID, session_id: str) -> tuple[RefreshFamily, ...]:
         """Remove the online families of one session and return them; offline ones stay."""
-        listed = await self._listed(user_id)
-        return await self._remove_all(
-            user_id,
-            [family_id for family_id, _, family in listed if family is not None and family.session_id == session_id],
-        )
+        return await self._remove_where(user_id, lambda family: family.session_id == session_id)
+
+    async def revoke_client(self, user_id: UUID, client_id: str) -> tuple[RefreshFamily, ...]:
+        """Remove all that one client has of the user, online and offline, and return it."""
+        return await self._remove_where(user_id, lambda family: family.client_id == client_id)
 
     async def revoke_all(self, user_id: UUID) -> tuple[RefreshFamily, ...]:
         """Remove all of the user's families, online and offline, and return them."""
@@ -203,6 +203,12 @@ class RedisRefreshTokenStore:
             (family_id, at, family if family is not None and family.user_id == user_id else None)
             for family_id, at, family in zip(ids, listed_at, families, strict=True)
         ]
+
+    async def _remove_where(self, user_id: UUID, fits: Callable[[RefreshFamily], bool]) -> tuple[RefreshFamily, ...]:
+        listed = await self._listed(user_id)
+        return await self._remove_all(
+            user_id, [family_id for family_id, _, family in listed if family is not None and fits(family)]
+        )
 
     async def _remove_all(self, user_id: UUID, family_ids: Sequence[str]) -> tuple[RefreshFamily, ...]:
         removals = [REMOVE([self._key(family_id)], str(user_id)) for family_id in family_ids]

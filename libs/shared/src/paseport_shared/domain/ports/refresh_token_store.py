@@ -50,6 +50,13 @@ class RefreshTokenStore(Protocol):
         """Remove the online families of one session and return them; offline ones stay."""
         ...
 
+    async def revoke_client(self, user_id: UUID, client_id: str) -> tuple[RefreshFamily, ...]:
+        """Remove all that one client has of the user, online and offline, and return it.
+
+        As with one family, a repeated removal is confirmed though there is nothing left to remove.
+        """
+        ...
+
     async def revoke_all(self, user_id: UUID) -> tuple[RefreshFamily, ...]:
         """Remove all of the user's families, online and offline, and return them."""
         ...
