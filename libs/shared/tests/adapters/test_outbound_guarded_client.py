@@ -729,7 +729,7 @@ async def test_a_server_that_reads_nothing_is_not_waited_for(hasty: GuardedHttpC
     may_wake.set()
 
 
-async def test_a_name_server_that_never_answers_is_not_waited_for(server: Server, certificates: Certificates) -> None:
+async def test_a_name_server_that_never_answers_is_not_waited_for() -> None:
     client = GuardedHttpClient(resolver=SilentResolver(), deadline_seconds=SHORT_SECONDS)
 
     await expect_lateness(client.get("https://idp.example.com/"))
@@ -796,7 +796,7 @@ async def test_a_caller_who_goes_away_leaves_no_connection_and_a_free_place(
     assert (await client.get(server.url)).status == 200
 
 
-async def test_nobody_listens(certificates: Certificates, server: Server) -> None:
+async def test_where_nobody_listens_there_is_no_answer(certificates: Certificates) -> None:
     with socket.socket() as unused:
         unused.bind((LOOPBACK, 0))
         target = OutboundTarget(LOOPBACK, unused.getsockname()[1])
@@ -849,9 +849,7 @@ async def test_the_scope_of_an_answer_is_kept_and_each_address_is_named_once() -
     resolver.close()
 
 
-async def test_lookups_that_hang_have_an_end_and_hold_up_nobody_else(
-    certificates: Certificates, server: Server
-) -> None:
+async def test_lookups_that_hang_have_an_end_and_hold_up_nobody_else() -> None:
     """The system's resolver cannot be interrupted; its threads are few, and only ours."""
     may_answer = threading.Event()
 
@@ -872,8 +870,15 @@ async def test_lookups_that_hang_have_an_end_and_hold_up_nobody_else(
     client.close()
 
 
-async def test_a_closed_client_resolves_nothing_more() -> None:
-    client = a_client()
+async def test_a_closed_client_sends_nothing_more(client: GuardedHttpClient, server: Server) -> None:
     client.close()
 
-    assert "closed" in await failure(client.get("https://idp.example.com/"))
+    assert "closed" in await failure(client.get(server.url))
+    assert server.connections == 0
+
+
+async def test_a_closed_resolver_resolves_nothing_more() -> None:
+    resolver = SystemResolver()
+    resolver.close()
+
+    assert "closed" in await failure(resolver.resolve(OutboundTarget("localhost", 443)))
