@@ -1,0 +1,92 @@
+"""Clients on the production topology: libraries that know nothing of Paseport, over https."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped] - Authlib ships no types
+from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[import-untyped] - as above
+from joserfc import jwt
+from joserfc.jwk import KeySet
+from paseport_testkit.harness.stack import USER, Stack
+
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+
+@pytest.fixture
+def browser(stack: Stack) -> Iterator[httpx.Client]:
+    """Somebody in front of the edge, who goes where redirects lead on this origin."""
+    headers = {"X-CSRF": "1", "Origin": stack.origin}
+    with httpx.Client(base_url=stack.origin, verify=stack.edge.tls(), headers=headers, timeout=20) as client:
+        yield client
+
+
+def query_of(location: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(location).query))
+
+
+def goes_through(browser: httpx.Client, stack: Stack, address: str) -> str:
+    """Sign in and agree as the pages do; return where the browser ends up."""
+    answer = browser.get(address)
+    while answer.status_code == 303 and answer.headers["location"].startswith("/"):
+        location = answer.headers["location"]
+        transaction = query_of(location).get("transaction", "")
+        if location.startswith("/login"):
+            account = stack.accounts[USER]
+            body = {"username": account.username, "password": account.password, "transaction": transaction}
+            location = browser.post("/auth/v1/login/local", json=body).raise_for_status().json()["continue"]
+        elif location.startswith("/consent"):
+            path = f"/auth/v1/transactions/{transaction}/consent"
+            location = browser.post(path, json={"approve": True}).raise_for_status().json()["continue"]
+        answer = browser.get(location)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic"])
+def test_authlib_signs_somebody_in_and_goes_through_the_life_of_a_token(
+    stack: Stack, browser: httpx.Client, method: str
+) -> None:
+    """Code and PKCE, ID token, userinfo, refresh, introspection, revocation, sign-out."""
+    metadata = browser.get("/.well-known/openid-configuration").json()
+    redirect_uri = stack.client["redirect_uris"][0]
+    with OAuth2Session(
+        stack.client["client_id"],
+        stack.client["secret"],
+        token_endpoint_auth_method=method,
+        scope="openid profile email",
+        redirect_uri=redirect_uri,
+        code_challenge_method="S256",
+    ) as client:
+        client.verify = str(stack.ca)
+        address, state = client.create_authorization_url(
+            metadata["authorization_endpoint"], code_verifier=VERIFIER, nonce="n-0S6"
+        )
+        assert query_of(address)["code_challenge"] == create_s256_code_challenge(VERIFIER)
+
+        back = goes_through(browser, stack, address)
+        assert query_of(back)["iss"] == stack.origin == metadata["issuer"]
+        token = client.fetch_token(
+            metadata["token_endpoint"], authorization_response=back, state=state, code_verifier=VERIFIER
+        )
+
+        keys = KeySet.import_key_set(browser.get(metadata["jwks_uri"]).json())
+        claims = jwt.decode(token["id_token"], keys, algorithms=["RS256"]).claims
+        assert (claims["iss"], claims["aud"], claims["nonce"]) == (stack.origin, "sample", "n-0S6")
+        assert client.get(metadata["userinfo_endpoint"]).json()["sub"] == claims["sub"]
+
+        fresh = client.refresh_token(metadata["token_endpoint"], refresh_token=token["refresh_token"])
+        assert fresh["refresh_token"] != token["refresh_token"]
+        introspected = client.introspect_token(metadata["introspection_endpoint"], token=fresh["access_token"])
+        assert introspected.json()["active"] is True
+        revoked = client.revoke_token(metadata["revocation_endpoint"], token=fresh["refresh_token"])
+        assert revoked.status_code == 200
+        introspected = client.introspect_token(metadata["introspection_endpoint"], token=fresh["refresh_token"])
+        assert introspected.json() == {"active": False}
+
+    parameters = {"id_token_hint": token["id_token"], "post_logout_redirect_uri": "https://localhost:9443/"}
+    signed_out = browser.get(metadata["end_session_endpoint"], params=parameters)
+    assert signed_out.headers["location"] == "https://localhost:9443/"
