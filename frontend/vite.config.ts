@@ -31,7 +31,13 @@ const toBackend: ProxyOptions = {
 	target: backend,
 	changeOrigin: true,
 	// The back end refuses unsafe cookie requests from any origin but its own.
-	headers: { origin: backend }
+	headers: { origin: backend },
+	// A sign-in leads through the back end's own address: the browser stays at this one.
+	configure: (proxy) =>
+		proxy.on('proxyRes', ({ headers }) => {
+			if (headers.location?.startsWith(`${backend}/`))
+				headers.location = headers.location.slice(backend.length);
+		})
 };
 
 export default defineConfig({

@@ -59,9 +59,15 @@ export async function signOut(page: Page, item: 'Sign out' | 'Sign out everywher
 	await expect(loginForm(page)).toBeVisible();
 }
 
-/** Something only the sign-in page has. */
+/** Something only the sign-in page of the app has. */
 export function loginForm(page: Page): Locator {
 	return page.getByRole('heading', { level: 1, name: 'Sign in', exact: true });
+}
+
+/** The page is the sign-in form, of a transaction that the issuer began. */
+export async function expectTransaction(page: Page): Promise<void> {
+	await expect(page.getByLabel('User name or e-mail')).toBeVisible();
+	expect(page.url()).toMatch(/\/login\?transaction=[0-9A-Za-z]{22}(?:#[a-z-]+)?$/);
 }
 
 export function searchBox(page: Page): Locator {

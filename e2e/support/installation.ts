@@ -45,6 +45,6 @@ export function name({ url, admin }: Installation, env = process.env): void {
 }
 
 /** The names that the browser shows its cookies under: `__Host-` only exists over https. */
-export function cookieName(kind: 'session' | 'refresh', { url } = installation()): string {
+export function cookieName(kind: 'session' | 'refresh' | 'txn', { url } = installation()): string {
 	return url.startsWith('https:') ? `__Host-paseport-${kind}` : `paseport-${kind}`;
 }

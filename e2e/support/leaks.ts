@@ -3,6 +3,11 @@ import { expect, type Page } from '@playwright/test';
 
 const secrets = /v4\.public\.|prt_[0-9A-Za-z]|prr_[0-9A-Za-z]/;
 
+/** True where a text holds a token, one of `known` in particular. */
+export function mentionsToken(text: string, known: readonly string[] = []): boolean {
+	return secrets.test(text) || known.some((secret) => text.includes(secret));
+}
+
 /** Assert that nothing readable in the page holds a token, and none of `known` in particular. */
 export async function expectNoTokens(page: Page, known: readonly string[] = []): Promise<void> {
 	const places = await page.evaluate(async () => ({

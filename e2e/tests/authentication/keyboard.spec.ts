@@ -5,7 +5,7 @@ test.describe('A · Without a mouse', () => {
 	test('somebody signs in and out with the keyboard alone', async ({ page, people }) => {
 		const person = await people.create();
 		await page.goto('/login');
-		await expect(loginForm(page)).toBeVisible();
+		await expect(page.getByLabel('User name or e-mail')).toBeVisible();
 
 		await page.keyboard.press('Tab');
 		await expect(page.getByRole('radio', { name: 'System' })).toBeFocused();

@@ -8,11 +8,12 @@ import {
 	openAs,
 	openMenu,
 	expectSignedIn,
+	expectTransaction,
 	tokenSentBy
 } from '../../support/app';
 import { cookieName, installation } from '../../support/installation';
 import { expect, test } from '../../support/journey';
-import { expectNoTokens } from '../../support/leaks';
+import { expectNoTokens, mentionsToken } from '../../support/leaks';
 
 /** Longer than an access token lives. */
 const overFiveMinutes = 5 * 60_000 + 5_000;
@@ -24,15 +25,25 @@ test.describe('A · Staying signed in', () => {
 		people
 	}) => {
 		const person = await people.create();
-		const signedIn = page.waitForResponse('**/auth/v1/login/local');
+		const arrived = page.waitForResponse(
+			(response) => response.url().endsWith('/auth/v1/refresh') && response.ok()
+		);
+		const addresses: string[] = [];
+		page.on('request', (request) => addresses.push(request.url()));
+		await page.goto('/login');
+		await expectTransaction(page);
+		await expectNoTokens(page);
 		await loginAs(page, person);
-		const { access_token: token } = (await (await signedIn).json()) as { access_token: string };
+		const { access_token: token } = (await (await arrived).json()) as { access_token: string };
 		const refreshToken = (await page.context().cookies()).find(
 			({ name }) => name === cookieName('refresh')
 		)?.value;
 		expect(token).toMatch(/^v4\.public\./);
 		expect(refreshToken).toMatch(/^prt_/);
 		await expectNoTokens(page, [token, refreshToken ?? '', person.password]);
+		// The way through the authorization endpoint is a way of addresses: it carries a code, and no token.
+		expect(addresses.filter((address) => address.includes('/auth/v1/callback?code='))).toHaveLength(1);
+		expect(addresses.filter((address) => mentionsToken(address, [token, refreshToken ?? '']))).toEqual([]);
 
 		const refreshed = page.waitForResponse('**/auth/v1/refresh');
 		await page.reload();
@@ -59,7 +70,9 @@ test.describe('A · Staying signed in', () => {
 		const cookies = (await page.context().cookies()).sort((a, b) => a.name.localeCompare(b.name));
 		expect(cookies).toEqual([
 			expect.objectContaining({ ...shared, name: cookieName('refresh'), sameSite: 'Strict' }),
-			expect.objectContaining({ ...shared, name: cookieName('session'), sameSite: 'Lax' })
+			expect.objectContaining({ ...shared, name: cookieName('session'), sameSite: 'Lax' }),
+			// Binds sign-in transactions to this browser; it outlives them, and opens nothing.
+			expect.objectContaining({ ...shared, name: cookieName('txn'), sameSite: 'Lax' })
 		]);
 	});
 

@@ -1,6 +1,7 @@
 import { listUsersWith } from '../../support/api';
 import {
 	accountButton,
+	fillLogin,
 	loginForm,
 	navigateSPA,
 	openAs,
@@ -9,6 +10,7 @@ import {
 	tokenSentBy,
 	expectSignedIn
 } from '../../support/app';
+import { cookieName } from '../../support/installation';
 import { expect, test } from '../../support/journey';
 
 test.describe('A · Signing out', () => {
@@ -30,9 +32,9 @@ test.describe('A · Signing out', () => {
 		await page.bringToFront();
 		await signOut(page, 'Sign out');
 
-		expect(await context.cookies()).toEqual([]);
+		expect((await context.cookies()).map(({ name }) => name)).toEqual([cookieName('txn')]);
 		await expect(loginForm(sameBrowser)).toBeVisible();
-		await expect(sameBrowser).toHaveURL(/\/login\?next=%2Fusers&reason=signed-out$/);
+		await expect(sameBrowser.getByText('You are signed out.')).toBeVisible();
 		await navigateSPA(otherDevice, 'Users');
 		await otherDevice.reload();
 		await expect(accountButton(otherDevice)).toBeVisible();
@@ -112,18 +114,39 @@ test.describe('A · Signing out', () => {
 		await expect(loginForm(page)).toBeVisible();
 	});
 
+	test('tabs that were closed by a sign-out all go back to their pages after one sign-in', async ({
+		context,
+		page,
+		people
+	}) => {
+		const person = await people.create({ roles: ['Admin', 'User'] });
+		await openAs(page, person);
+		const other = await context.newPage();
+		await other.goto('/users?sort=-email');
+		await expect(other.getByRole('heading', { level: 1, name: 'Users' })).toBeVisible();
+		await signOut(page, 'Sign out');
+		await expect(loginForm(other)).toBeVisible();
+
+		await fillLogin(page, person.username, person.password);
+
+		await expectSignedIn(page, person.username);
+		await expect(other.getByRole('heading', { level: 1, name: 'Users' })).toBeVisible();
+		await expect(other).toHaveURL('/users?sort=-email');
+	});
+
 	test('signing in as somebody else in one tab leaves nothing of the former person in another', async ({
 		context,
 		page,
 		people
 	}) => {
 		const [former, next] = [await people.create(), await people.create()];
-		await openAs(page, former);
 		const other = await context.newPage();
-		await other.goto('/login?reason=expired');
-		await other.getByLabel('User name or e-mail').fill(next.username);
-		await other.getByLabel('Password', { exact: true }).fill(next.password);
-		await other.getByRole('button', { name: 'Sign in' }).click();
+		await other.goto('/login');
+		await expect(loginForm(other)).toBeVisible();
+		await openAs(page, former);
+		await expectSignedIn(page, former.username);
+
+		await fillLogin(other, next.username, next.password);
 		await expectSignedIn(other, next.username);
 
 		await expectSignedIn(page, next.username);

@@ -190,24 +190,64 @@ describe('a failed refresh', () => {
 });
 
 describe('signing in and out', () => {
-	it('a sign-in gives the next call its token', async () => {
+	it('a sign-in names its transaction and says where the browser goes on', async () => {
 		const server = new Server();
-		server.route = (path) => (path === '/auth/v1/login/local' ? server.issued() : json(200, {}));
+		server.route = () => json(200, { continue: '/oauth2/authorize/continue?transaction=t-1' });
 
-		await server.clients.signIn('jo', 'correct horse battery');
+		const way = await server.clients.signIn('t-1', 'jo', 'correct horse battery');
+
+		expect(way).toBe('/oauth2/authorize/continue?transaction=t-1');
+		expect(server.paths()).toEqual(['POST /auth/v1/login/local']);
+		expect(JSON.parse(server.seen[0]?.body ?? '')).toEqual({
+			transaction: 't-1',
+			username: 'jo',
+			password: 'correct horse battery'
+		});
+	});
+
+	it('a sign-in ends the session of before: the next call asks for a token of the new one', async () => {
+		const server = new Server();
+		await server.list();
+		server.route = (path, authorized) =>
+			path === '/auth/v1/login/local' ? json(200, { continue: '/x' }) : json(authorized ? 200 : 401, {});
+
+		await server.clients.signIn('t-1', 'jo', 'correct horse battery');
 		await server.list();
 
-		expect(server.refreshes).toBe(0);
-		expect(server.seen.at(-1)?.headers.get('Authorization')).toBe(`Bearer ${server.valid}`);
+		expect(server.refreshes).toBe(2);
+		expect(server.seen.at(-1)?.headers.get('Authorization')).toBe('Bearer v4.public.2');
+	});
+
+	it('tokens are never taken from the answer to a sign-in', async () => {
+		const server = new Server();
+		server.route = () => server.issued();
+
+		await expect(server.clients.signIn('t-1', 'jo', 'correct horse battery')).rejects.toMatchObject({
+			code: 'unreadable'
+		});
 	});
 
 	it('a refused sign-in is a problem, and no refresh is tried', async () => {
 		const server = new Server();
 		server.route = () => problem(401, 'invalid_credentials');
 
-		await expect(server.clients.signIn('jo', 'wrong')).rejects.toMatchObject({ code: 'invalid_credentials' });
+		await expect(server.clients.signIn('t-1', 'jo', 'wrong')).rejects.toMatchObject({
+			code: 'invalid_credentials'
+		});
 
 		expect(server.refreshes).toBe(0);
+	});
+
+	it('a sign-out that a client has asked for sends back what it said, and says where the browser goes on', async () => {
+		const server = new Server();
+		server.route = () => json(200, { continue: '/signed-out' });
+
+		const way = await server.clients.confirmSignOut({ client_id: 'shop', state: 's-1' });
+
+		expect(way).toBe('/signed-out');
+		expect(server.paths()).toEqual(['POST /auth/v1/logout/confirm']);
+		expect(JSON.parse(server.seen[0]?.body ?? '')).toEqual({ client_id: 'shop', state: 's-1' });
+		expect(server.ended).toEqual(['signed-out']);
 	});
 
 	it.each([

@@ -30,16 +30,25 @@ export interface ClientParts {
 	readonly reachability: Reachability;
 }
 
+/** What the address of the sign-out page says (RP-Initiated Logout §2). */
+export type SignOutRequest =
+	IssuerPaths['/auth/v1/logout/confirm']['post']['requestBody']['content']['application/json'];
+
 export interface Clients {
 	/** Routes that work with cookies: sign in, sign out, redeem a one-time link. */
 	readonly cookies: Client<IssuerPaths>;
 	readonly issuer: Client<IssuerPaths>;
 	readonly api: Client<ApiPaths>;
 	readonly tokens: AccessTokens;
-	/** Sign in with a password. Throws `invalid_credentials`, `too_many_attempts`, `unavailable` … */
-	signIn(username: string, password: string): Promise<void>;
+	/**
+	 * Sign in with a password for a transaction; returns where the browser goes on. Throws `unknown_transaction`,
+	 * `invalid_credentials`, `too_many_attempts`, `unavailable` …
+	 */
+	signIn(transaction: string, username: string, password: string): Promise<string>;
 	/** End this session, or all sessions of the person. Throws where the server did not confirm it. */
 	signOut(everywhere: boolean): Promise<void>;
+	/** End this session as a client has asked for; returns where the browser goes on. Throws where it was not confirmed. */
+	confirmSignOut(request: SignOutRequest): Promise<string>;
 }
 
 const safeMethods = ['GET', 'HEAD', 'OPTIONS'];
@@ -99,18 +108,22 @@ export function createClients({ origin, fetch, platform, events, reachability }:
 		issuer: createClient<IssuerPaths>({ ...options, fetch: sendWithToken }),
 		api: createClient<ApiPaths>({ ...options, fetch: sendWithToken }),
 		tokens,
-		signIn: (username, password) =>
-			tokens.signIn(async () => {
-				const sentAt = platform.now();
-				const { access_token, expires_in } = await answer(
-					cookies.POST('/auth/v1/login/local', { body: { username, password } })
-				);
-				return accessToken(access_token, expires_in, sentAt);
+		signIn: (transaction, username, password) =>
+			tokens.replaceSession(async () => {
+				const body = { username, password, transaction };
+				const given = await answer(cookies.POST('/auth/v1/login/local', { body }));
+				// Without a transaction the same route answers with tokens, which the app never asks for.
+				if (!('continue' in given)) throw unreadable();
+				return given.continue;
 			}),
 		signOut: (everywhere) =>
 			tokens.signOut(async () => {
 				await answer(cookies.POST('/auth/v1/logout', everywhere ? { params: { query: { all: true } } } : {}));
-			})
+			}),
+		confirmSignOut: (request) =>
+			tokens.signOut(
+				async () => (await answer(cookies.POST('/auth/v1/logout/confirm', { body: request }))).continue
+			)
 	};
 }
 

@@ -7,6 +7,7 @@ const sentences: Readonly<Record<string, string>> = {
 	invalid_token: 'The server does not accept this sign-in. Sign in again.',
 	authentication_required: 'You are not signed in.',
 	signed_out: 'You are signed out.',
+	unknown_transaction: 'This sign-in is over. Begin it again.',
 	invalid_reset_token:
 		'This link is no longer valid. It works once, for 30 minutes. Ask an admin for a new one.',
 	too_many_attempts: 'Too many attempts.',

@@ -163,19 +163,59 @@ describe('in one tab', () => {
 		expect(tab.happened).toEqual(['expired']);
 	});
 
-	it('a sign-in after that opens the session', async () => {
+	it('coming back from a sign-in opens the session', async () => {
 		const browser = new Browser();
 		const { tokens } = browser.tab();
 		browser.issue = () => null;
 		await tokens.current();
 		browser.issue = () => browser.token();
 
-		await tokens.signIn(() => Promise.resolve(browser.token()));
-		expect(await tokens.current()).not.toBeNull();
+		expect(await tokens.arrive()).toBe(true);
+		expect((await tokens.current())?.value).toBe('v4.public.2');
 
 		browser.time += 5 * minute;
 		expect(await tokens.current()).not.toBeNull();
-		expect(browser.refreshes).toBe(2);
+		expect(browser.refreshes).toBe(3);
+	});
+
+	it('coming back without a session says so, and ends nothing that was open', async () => {
+		const browser = new Browser();
+		const tab = browser.tab();
+		browser.issue = () => null;
+
+		expect(await tab.tokens.arrive()).toBe(false);
+
+		expect(await tab.tokens.current()).toBeNull();
+		expect(browser.refreshes).toBe(1);
+		expect(tab.happened).toEqual([]);
+	});
+
+	it('where it cannot be known whether a sign-in stayed, the next try may tell', async () => {
+		const browser = new Browser();
+		const { tokens } = browser.tab();
+		browser.issue = () => Promise.reject(new Error('503'));
+		await expect(tokens.arrive()).rejects.toThrow('503');
+
+		browser.issue = () => browser.token();
+
+		expect(await tokens.arrive()).toBe(true);
+	});
+
+	it('a sign-in waits for a refresh that is on its way, so that no cookie of the old session comes after it', async () => {
+		const browser = new Browser();
+		const { tokens } = browser.tab();
+		const order: string[] = [];
+		browser.issue = async () => {
+			await arrived();
+			order.push('refreshed');
+			return browser.token();
+		};
+
+		const refreshing = tokens.current();
+		await tokens.replaceSession(() => Promise.resolve(order.push('signed in')));
+		await refreshing;
+
+		expect(order).toEqual(['refreshed', 'signed in']);
 	});
 
 	it('an unreachable issuer ends nothing, and the next call tries again', async () => {
@@ -328,14 +368,43 @@ describe('in many tabs', () => {
 	it('a sign-in reaches every tab with its token', async () => {
 		const browser = new Browser();
 		const [first, second] = [browser.tab(), browser.tab()];
-		const token = accessToken('v4.public.another-person', 300, browser.time);
+		browser.issue = () => accessToken('v4.public.another-person', 300, browser.time);
 
-		await first.tokens.signIn(() => Promise.resolve(token));
+		await first.tokens.arrive();
 		await arrived();
 
 		expect(second.happened).toEqual(['signed in elsewhere']);
-		expect(await second.tokens.current()).toEqual(token);
-		expect(browser.refreshes).toBe(0);
+		expect((await second.tokens.current())?.value).toBe('v4.public.another-person');
+		expect(browser.refreshes).toBe(1);
+	});
+
+	it('a tab that comes back from a sign-in takes no token of the person before from another tab', async () => {
+		const browser = new Browser();
+		const former = browser.tab();
+		const before = await former.tokens.current();
+
+		const back = browser.tab();
+		await back.tokens.arrive();
+		await arrived();
+
+		const now = await back.tokens.current();
+		expect(now).not.toEqual(before);
+		expect(await former.tokens.current()).toEqual(now);
+	});
+
+	it('once somebody signs in, no tab uses the token of the person before', async () => {
+		const browser = new Browser();
+		const [first, second] = [browser.tab(), browser.tab()];
+		const before = await first.tokens.current();
+		await second.tokens.current();
+
+		const way = await first.tokens.replaceSession(() => Promise.resolve('/continue'));
+		await arrived();
+
+		expect(way).toBe('/continue');
+		expect(await second.tokens.current()).not.toEqual(before);
+		expect(browser.refreshes).toBe(2);
+		expect(second.happened).toEqual([]);
 	});
 
 	it('a tab that found nobody signed in learns of a sign-in in another one', async () => {
@@ -343,12 +412,13 @@ describe('in many tabs', () => {
 		const [first, second] = [browser.tab(), browser.tab()];
 		browser.issue = () => null;
 		await second.tokens.current();
-		const token = accessToken('v4.public.signed-in', 300, browser.time);
+		browser.issue = () => browser.token();
 
-		await first.tokens.signIn(() => Promise.resolve(token));
+		await first.tokens.arrive();
 		await arrived();
 
-		expect(await second.tokens.current()).toEqual(token);
+		expect((await second.tokens.current())?.value).toBe('v4.public.2');
+		expect(browser.refreshes).toBe(2);
 	});
 
 	it('a tab that found nobody signed in asks again once it hears a token', async () => {
@@ -370,7 +440,7 @@ describe('in many tabs', () => {
 		const [first, second] = [browser.tab(), browser.tab()];
 		const token = await first.tokens.current();
 
-		await expect(first.tokens.signIn(() => Promise.reject(new Error('401')))).rejects.toThrow('401');
+		await expect(first.tokens.replaceSession(() => Promise.reject(new Error('401')))).rejects.toThrow('401');
 		await arrived();
 
 		expect(await first.tokens.current()).toEqual(token);

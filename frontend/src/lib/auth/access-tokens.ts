@@ -88,22 +88,42 @@ export class AccessTokens {
 		return await this.#renew(refused);
 	}
 
-	/** Run a sign-in: no renewal of the old session may overtake it and leave the old cookie behind. */
-	async signIn(login: () => Promise<AccessToken>): Promise<void> {
-		await this.#alone(async () => {
-			const token = await login();
+	/**
+	 * Run a sign-in, which ends the session that this browser had: its tokens are forgotten in every tab. Those of the new
+	 * one come later, when the browser arrives. No renewal of the old session may overtake it and leave its cookie behind.
+	 */
+	async replaceSession<T>(login: () => Promise<T>): Promise<T> {
+		return await this.#alone(async () => {
+			const answer = await login();
+			this.#epoch += 1;
+			this.#current = null;
+			this.#nobody = false;
+			this.#tell({ kind: 'refused' });
+			return answer;
+		});
+	}
+
+	/**
+	 * Take up the session that the cookies name after a sign-in, and tell every tab; false where they name none. No other
+	 * tab is asked for its token: it may still hold one of the person before.
+	 */
+	async arrive(): Promise<boolean> {
+		return await this.#alone(async () => {
+			const token = await this.#refresh();
 			this.#epoch += 1;
 			this.#current = token;
-			this.#nobody = false;
-			this.#tell({ kind: 'signed-in', token });
+			this.#nobody = token === null;
+			this.#tell(token === null ? { kind: 'refused' } : { kind: 'signed-in', token });
+			return token !== null;
 		});
 	}
 
 	/** Run a sign-out and tell every tab. Where `logout` throws, nothing is forgotten: the person is still signed in. */
-	async signOut(logout: () => Promise<void>): Promise<void> {
-		await this.#alone(logout);
+	async signOut<T>(logout: () => Promise<T>): Promise<T> {
+		const answer = await this.#alone(logout);
 		this.#tell({ kind: 'signed-out' });
 		this.#end('signed-out', false);
+		return answer;
 	}
 
 	#renew(refused: string | null): Promise<AccessToken | null> {

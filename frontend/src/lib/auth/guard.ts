@@ -64,7 +64,8 @@ export function forgetFirstDashboard(): void {
 	first = null;
 }
 
-function refuse(problem: Problem): never {
+/** Show the error page, because `problem` leaves nothing to show instead. */
+export function refuse(problem: Problem): never {
 	error(problem.status >= 400 ? problem.status : 503, {
 		message: explain(problem),
 		code: problem.code,

@@ -7,6 +7,8 @@ describe('a return address that anybody can write (BF-10, AZ-23)', () => {
 		'/users',
 		'/users/0190c3b2-7f6e-7cc0-8a55-1b2c3d4e5f60',
 		'/users?search=a%20b&sort=-email',
+		'/clients?search=shop',
+		'/me',
 		'/a#b',
 		'/%C3%A9'
 	])('%s is a page of this app', (path) => {
@@ -73,6 +75,8 @@ describe('a return address that anybody can write (BF-10, AZ-23)', () => {
 		'/api/dashboard',
 		'/users/v1',
 		'/oauth2/authorize?x=1',
+		'/clients/v1',
+		'/me/v1/sessions',
 		'/openapi.json',
 		'/metrics',
 		'/x/../auth/v1/refresh'
@@ -94,9 +98,15 @@ describe('a return address that anybody can write (BF-10, AZ-23)', () => {
 		expect(localPathOr('/users')).toBe('/users');
 	});
 
-	it('never leads from the sign-in form to the sign-in form', () => {
-		expect(localPathOr('/login?next=/login')).toBe('/');
-		expect(localPathOr('/reset-password')).toBe('/');
+	it.each([
+		'/login?next=/login',
+		'/reset-password',
+		'/signed-in?next=/users',
+		'/consent?transaction=x',
+		'/sign-out',
+		'/signed-out'
+	])('never leads to %s, a page on the way in or out', (path) => {
+		expect(localPathOr(path)).toBe('/');
 	});
 });
 

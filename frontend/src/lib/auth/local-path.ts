@@ -9,9 +9,15 @@
 const suspicious =
 	/[\u0000-\u0020\u007f-\u009f\\\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]/;
 
-/** Addresses that the back end answers; the app cannot show them. */
+/**
+ * Addresses that the back end answers; the app cannot show them. Where all paths below a name are the back end's, the name
+ * itself may be a page: the server's list of reserved paths says the same.
+ */
 const reserved =
-	/^\/(?:auth|users\/v1|clients|me|audit|oauth2|device|userinfo|\.well-known|internal|metrics|health|openapi\.json|api|forward-auth|auth-request|ext-authz|verifiers|swagger-ui|_app)(?:[/?#]|$)/i;
+	/^\/(?:(?:auth|clients|me|audit|oauth2|\.well-known|\.paseport|api|ext-authz|verifiers|swagger-ui|_app)\/|(?:users\/v1|device|userinfo|internal|metrics|health|openapi\.json|forward-auth|auth-request)(?:\/|$))/i;
+
+/** Pages for somebody who is not signed in, or about to be another person. */
+const publicPages = /^\/(?:login|consent|signed-in|sign-out|signed-out|reset-password)(?:[/?#]|$)/;
 
 /** True where following `path` stays in this app: an absolute path, spelled plainly, also after one and two decodings. */
 export function isLocalPath(path: unknown): path is string {
@@ -32,10 +38,14 @@ export function isLocalPath(path: unknown): path is string {
 	return !reserved.test(url.pathname);
 }
 
-/** The path to go to after a sign-in: `candidate` where it is local and not a sign-in page itself, else the start page. */
+/** True for a page that needs no session, and that nobody wants to come back to. */
+export function isPublicPage(path: string): boolean {
+	return publicPages.test(path);
+}
+
+/** The path to go to after a sign-in: `candidate` where it is local and needs a session, else the start page. */
 export function localPathOr(candidate: unknown, otherwise = '/'): string {
-	if (!isLocalPath(candidate)) return otherwise;
-	return /^\/(?:login|reset-password)(?:[/?#]|$)/.test(candidate) ? otherwise : candidate;
+	return isLocalPath(candidate) && !isPublicPage(candidate) ? candidate : otherwise;
 }
 
 /** Where to sign in, with the way back to `url` where that is not the start page. */

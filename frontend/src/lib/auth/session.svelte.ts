@@ -1,5 +1,5 @@
 import type { Me } from '$lib/api/dashboard';
-import { loginPath } from './local-path';
+import { isPublicPage, loginPath } from './local-path';
 
 /** Who is signed in in this window. What they may do is the server's decision; the pages only hide what it would refuse. */
 class Session {
@@ -20,7 +20,7 @@ class Session {
 		const wasOpen = this.open;
 		this.open = false;
 		this.who = null;
-		if (!wasOpen && !(elsewhere && inApp())) return;
+		if (!wasOpen && !(elsewhere && !isPublicPage(location.pathname))) return;
 		this.leaving = true;
 		location.replace(
 			cause === 'expired' || elsewhere ? loginPath(location, cause) : '/login?reason=signed-out'
@@ -36,10 +36,6 @@ class Session {
 		this.#onSignedIn.add(listener);
 		return () => this.#onSignedIn.delete(listener);
 	}
-}
-
-function inApp(): boolean {
-	return !/^\/(?:login|reset-password)(?:\/|$)/.test(location.pathname);
 }
 
 export const session = new Session();

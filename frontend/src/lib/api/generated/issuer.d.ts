@@ -24,6 +24,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/oauth-authorization-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * AuthorizationServerMetadata
+         * @description Return the same to clients that know no OpenID Connect (RFC 8414 §3).
+         */
+        get: operations["authorization_server_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/openid-configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * OpenidConfiguration
+         * @description Return what works here (OIDC Discovery §4).
+         */
+        get: operations["openid_configuration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/.well-known/paserk.json": {
         parameters: {
             query?: never;
@@ -86,6 +126,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/v1/logout/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ConfirmLogout
+         * @description Sign out, as the person in front of the browser has confirmed.
+         */
+        post: operations["confirm_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/v1/password/reset": {
         parameters: {
             query?: never;
@@ -120,6 +180,46 @@ export interface paths {
          * @description Rotate the refresh token of the cookie. A refusal never clears a cookie: another tab may just have set it.
          */
         post: operations["refresh_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/transactions/{transaction_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ShowTransaction
+         * @description Say who waits for what, to the browser in which they do.
+         */
+        get: operations["show_transaction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/transactions/{transaction_id}/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * GiveConsent
+         * @description Allow the client what it asks for, or not.
+         */
+        post: operations["give_consent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -262,6 +362,210 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me/v1/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListOwnConsents
+         * @description List what you allowed which clients.
+         */
+        get: operations["list_own_consents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/v1/consents/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * WithdrawOwnConsent
+         * @description Take back what you allowed a client: it is signed out everywhere, and has to ask again.
+         */
+        delete: operations["withdraw_own_consent"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/v1/devices/{device_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * EndOwnDevice
+         * @description Sign one device out.
+         */
+        delete: operations["end_own_device"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListOwnAccess
+         * @description List the browsers in which you are signed in, and the devices that stay signed in without one.
+         */
+        get: operations["list_own_access"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/v1/sessions/end-all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * EndAllOwnAccess
+         * @description Sign out everywhere: all browsers and devices, this one included.
+         */
+        post: operations["end_all_own_access"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/v1/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * EndOwnSession
+         * @description Sign one browser out, with every client that is signed in in it.
+         */
+        delete: operations["end_own_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth2/introspect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Introspect
+         * @description Say what a token is worth now.
+         */
+        post: operations["introspect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth2/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke
+         * @description End a token that the client no longer needs.
+         */
+        post: operations["revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth2/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Token
+         * @description Exchange a grant for tokens: ``authorization_code``, ``refresh_token``, ``client_credentials``.
+         */
+        post: operations["token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/userinfo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Userinfo
+         * @description Return the claims that the access token's scope covers.
+         */
+        get: operations["userinfo"];
+        put?: never;
+        /**
+         * UserinfoByPost
+         * @description Return the same to a client that sends its token in the header or in a form (RFC 6750 §2.2).
+         */
+        post: operations["userinfo_by_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/v1": {
         parameters: {
             query?: never;
@@ -342,6 +646,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AccessResponse */
+        AccessResponse: {
+            devices: components["schemas"]["DeviceResponse"][];
+            sessions: components["schemas"]["SessionResponse"][];
+        };
         /**
          * ApplicationType
          * @description What kind of program a client is (OpenID Connect Registration §2): it decides which redirect URIs it may have.
@@ -420,6 +729,31 @@ export interface components {
          * @enum {string}
          */
         ClientSource: "built_in" | "settings" | "record";
+        /** ClientTokenResponse */
+        ClientTokenResponse: {
+            access_token: string;
+            expires_in: number;
+            id_token?: string;
+            refresh_token?: string;
+            scope: string;
+            token_type: string;
+        };
+        /** ConsentListResponse */
+        ConsentListResponse: {
+            items: components["schemas"]["ConsentResponse"][];
+        };
+        /** ConsentRequest */
+        ConsentRequest: {
+            approve: boolean;
+        };
+        /** ConsentResponse */
+        ConsentResponse: {
+            client_id: string;
+            /** Format: date-time */
+            granted_at: string;
+            name: string;
+            scope: string[];
+        };
         /** Continuation */
         Continuation: {
             continue: string;
@@ -475,12 +809,42 @@ export interface components {
             source: components["schemas"]["ClientSource"];
             updated_at: string | null;
         };
+        /** DeviceResponse */
+        DeviceResponse: {
+            client_id: string;
+            current: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            /** Format: date-time */
+            last_used_at: string;
+            name: string;
+            scope: string[];
+            /** Format: date-time */
+            signed_in_at: string;
+        };
         /**
          * GrantType
          * @description What a client may ask for at the token endpoint.
          * @enum {string}
          */
         GrantType: "authorization_code" | "refresh_token" | "client_credentials";
+        /** IntrospectionResponse */
+        IntrospectionResponse: {
+            active: boolean;
+            aud?: string | null;
+            auth_time?: number | null;
+            client_id?: string | null;
+            exp?: number | null;
+            iat?: number | null;
+            iss?: string | null;
+            jti?: string | null;
+            nbf?: number | null;
+            scope?: string | null;
+            sid?: string | null;
+            sub?: string | null;
+            token_type?: string | null;
+        };
         /** JsonWebKeyResponse */
         JsonWebKeyResponse: {
             alg: string;
@@ -508,6 +872,56 @@ export interface components {
             password: string;
             transaction?: string | null;
             username: string;
+        };
+        /** LogoutConfirmation */
+        LogoutConfirmation: {
+            client_id?: string | null;
+            id_token_hint?: string | null;
+            post_logout_redirect_uri?: string | null;
+            state?: string | null;
+        };
+        /** Metadata */
+        Metadata: {
+            acr_values_supported: string[];
+            authorization_endpoint: string;
+            /** @default true */
+            authorization_response_iss_parameter_supported: boolean;
+            /**
+             * @default [
+             *       "normal"
+             *     ]
+             */
+            claim_types_supported: string[];
+            /** @default false */
+            claims_parameter_supported: boolean;
+            claims_supported: string[];
+            code_challenge_methods_supported: string[];
+            end_session_endpoint: string;
+            grant_types_supported: string[];
+            id_token_signing_alg_values_supported: string[];
+            introspection_endpoint: string;
+            introspection_endpoint_auth_methods_supported: string[];
+            issuer: string;
+            jwks_uri: string;
+            prompt_values_supported: string[];
+            /** @default false */
+            request_parameter_supported: boolean;
+            /** @default false */
+            request_uri_parameter_supported: boolean;
+            response_modes_supported: string[];
+            response_types_supported: string[];
+            revocation_endpoint: string;
+            revocation_endpoint_auth_methods_supported: string[];
+            scopes_supported: string[];
+            subject_types_supported: string[];
+            token_endpoint: string;
+            token_endpoint_auth_methods_supported: string[];
+            userinfo_endpoint: string;
+        };
+        /** OAuthErrorResponse */
+        OAuthErrorResponse: {
+            error: string;
+            error_description: string;
         };
         /** PartResponse */
         PartResponse: {
@@ -599,12 +1013,39 @@ export interface components {
             id: string;
             secrets: components["schemas"]["ClientSecretResponse"][];
         };
+        /** SessionResponse */
+        SessionResponse: {
+            address: string | null;
+            clients: components["schemas"]["SignedInClientResponse"][];
+            current: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            /** Format: date-time */
+            last_seen_at: string;
+            /** Format: date-time */
+            signed_in_at: string;
+            user_agent: string | null;
+        };
+        /** SignedInClientResponse */
+        SignedInClientResponse: {
+            client_id: string;
+            name: string;
+        };
         /** TokenResponse */
         TokenResponse: {
             access_token: string;
             expires_in: number;
             scope: string;
             token_type: string;
+        };
+        /** TransactionResponse */
+        TransactionResponse: {
+            client: components["schemas"]["WaitingClient"];
+            host: string;
+            login_hint: string | null;
+            scope: string[];
+            username: string | null;
         };
         /** UserListResponse */
         UserListResponse: {
@@ -627,6 +1068,12 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             username: string;
+        };
+        /** WaitingClient */
+        WaitingClient: {
+            client_id: string;
+            first_party: boolean;
+            name: string;
         };
     };
     responses: {
@@ -663,6 +1110,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JwksResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    authorization_server_metadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What works here. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Metadata"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openid_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What works here. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Metadata"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -735,6 +1224,31 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    confirm_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogoutConfirmation"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Continuation"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     redeem_password_reset: {
         parameters: {
             query?: never;
@@ -774,6 +1288,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    show_transaction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                transaction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransactionResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    give_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                transaction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Continuation"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1025,6 +1589,313 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReadyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_own_consents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentListResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    withdraw_own_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    end_own_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_own_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    end_all_own_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    end_own_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    introspect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntrospectionResponse"];
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+        };
+    };
+    revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+        };
+    };
+    token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientTokenResponse"];
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+        };
+    };
+    userinfo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    userinfo_by_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             default: components["responses"]["Problem"];
