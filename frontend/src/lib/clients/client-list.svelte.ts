@@ -1,0 +1,53 @@
+import { listClients, type OAuthClient } from '$lib/api/oauth-clients';
+import { asProblem, isAbort, type Problem } from '$lib/api/problem';
+
+/** One list of clients, page after page. The latest question wins: an answer to an earlier one is dropped. */
+export class ClientList {
+	items = $state.raw<readonly OAuthClient[]>([]);
+	total = $state(0);
+	next = $state<string | null>(null);
+	problem = $state.raw<Problem | null>(null);
+	/** `first` while nothing is shown yet, `again` while an older answer stays visible, `more` for the next page. */
+	loading = $state<'first' | 'again' | 'more' | null>('first');
+	#search = '';
+	#running: AbortController | null = null;
+
+	async load(search: string): Promise<void> {
+		this.#search = search;
+		this.loading = this.items.length === 0 ? 'first' : 'again';
+		await this.#ask(null);
+	}
+
+	async more(): Promise<void> {
+		if (this.next === null || this.loading !== null) return;
+		this.loading = 'more';
+		await this.#ask(this.next);
+	}
+
+	async retry(): Promise<void> {
+		await this.load(this.#search);
+	}
+
+	stop(): void {
+		this.#running?.abort();
+	}
+
+	async #ask(cursor: string | null): Promise<void> {
+		this.#running?.abort();
+		const running = (this.#running = new AbortController());
+		const search = this.#search.trim();
+		const query = { ...(search === '' ? {} : { search }), ...(cursor === null ? {} : { cursor }) };
+		try {
+			const page = await listClients(query, running.signal);
+			if (running !== this.#running) return;
+			this.items = cursor === null ? page.items : [...this.items, ...page.items];
+			this.next = page.next;
+			this.total = page.total;
+			this.problem = null;
+		} catch (thrown) {
+			if (isAbort(thrown) || running !== this.#running) return;
+			this.problem = asProblem(thrown);
+		}
+		this.loading = null;
+	}
+}
