@@ -7,6 +7,7 @@ from typing import Final
 
 from bench.figures import Figure
 from bench.parts.dashboard import measure_dashboard
+from bench.parts.documents import measure_documents
 from bench.parts.login import measure_login
 from bench.parts.login_timing import measure_login_timing
 from bench.parts.memory import measure_memory
@@ -28,6 +29,7 @@ EMBEDDED_PARTS: Final[Mapping[str, Part]] = {
     "login": measure_login,
     "refresh": measure_refresh,
     "dashboard": measure_dashboard,
+    "documents": measure_documents,
     "race": measure_race,
     "login-timing": measure_login_timing,
     "primitives": measure_primitives,

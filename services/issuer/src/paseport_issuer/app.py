@@ -29,13 +29,8 @@ from paseport_issuer.handlers.app_sign_in import app_sign_in_router
 from paseport_issuer.handlers.authorize import authorization_router, give_consent, show_transaction
 from paseport_issuer.handlers.clients import clients_router
 from paseport_issuer.handlers.cookies import Cookies
-from paseport_issuer.handlers.discovery import (
-    DiscoveryDocument,
-    authorization_server_metadata,
-    openid_configuration,
-)
+from paseport_issuer.handlers.documents import PASERK, public_documents
 from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
-from paseport_issuer.handlers.keys import jwks_document, key_document
 from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_handler
 from paseport_issuer.handlers.logout import confirm_logout, logout_router
 from paseport_issuer.handlers.me import own_account_router, provide_holder
@@ -69,6 +64,12 @@ class Issuer:
         self._app_client = clients["bff"]
         self._jar = Cookies(settings.cookie_secure)
         self._dependencies = self._provided()
+        self._documents = public_documents(
+            settings.access_token_issuer,
+            access_keys=adapters.key_document,
+            id_keys=adapters.jwks_document,
+            max_age=settings.key_document_max_age,
+        )
         self._checks: dict[str, Check] = {
             "record": adapters.record.ping,
             "keys": self._check_keys,
@@ -99,10 +100,6 @@ class Issuer:
                 oauth_router,
                 userinfo,
                 userinfo_by_post,
-                openid_configuration,
-                authorization_server_metadata,
-                jwks_document,
-                key_document,
                 *health_handlers(self._checks),
             ],
             lifespan=[self._background()],
@@ -110,6 +107,7 @@ class Issuer:
                 "Paseport issuer", VERSION, "/openapi.json", "Signs people in, signs tokens, manages users."
             ),
             allowed_hosts=self._settings.hosts,
+            documents=self._documents,
         )
 
     def internal_app(self) -> ServiceApp:
@@ -119,11 +117,11 @@ class Issuer:
                 resolve_principal,
                 read_feed,
                 mint_cli_token,
-                key_document,
                 metrics_handler(self.metrics),
                 *health_handlers(self._checks),
             ],
             is_internal=True,
+            documents={PASERK: self._documents[PASERK]},
         )
 
     def _app(self, route_handlers: list[ControllerRouterHandler], **options: Any) -> ServiceApp:
@@ -172,7 +170,7 @@ class Issuer:
                 await self.use.record_pending.drain()
 
     def _provided(self) -> dict[str, Provide]:
-        settings, adapters, use = self._settings, self._adapters, self.use
+        settings, use = self._settings, self.use
         values: Mapping[str, Any] = {
             "app_client": self._app_client,
             "alteration": use.change_client,
@@ -187,15 +185,11 @@ class Issuer:
             "jar": self._jar,
             "create": use.create_user,
             "consent": use.give_consent,
-            "document": DiscoveryDocument(settings.access_token_issuer),
             "end_access": use.end_own_access,
             "end_session": use.end_session,
             "feed": use.read_feed,
             "introspect_token": use.introspect_token,
             "issuer": settings.access_token_issuer,
-            "key_document_max_age": settings.key_document_max_age,
-            "keys": adapters.key_document,
-            "key_set": adapters.jwks_document,
             "login": use.login_local,
             "logout_by_client": use.logout_by_client,
             "machine_token": use.machine_token,

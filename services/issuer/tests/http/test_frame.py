@@ -126,13 +126,29 @@ async def test_a_thousand_parameters_cost_nothing(http: HttpWorld) -> None:
 async def test_without_configured_origins_nobody_reads_across_origins(http: HttpWorld, origin: str) -> None:
     """BF-07, TE-20: neither the answer nor the preflight names an origin, a wildcard least of all."""
     async with http.bearer(None) as client:
-        read = await client.get("/.well-known/paserk.json", headers={"Origin": origin})
+        read = await client.get("/health/live", headers={"Origin": origin})
         preflight = await client.options(
             "/auth/v1/login/local", headers={"Origin": origin, "Access-Control-Request-Method": "POST"}
         )
 
     for answer in (read, preflight):
         assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("name", ["paserk.json", "jwks.json", "openid-configuration", "oauth-authorization-server"])
+async def test_everybody_reads_the_public_documents_and_nobody_with_credentials(http: HttpWorld, name: str) -> None:
+    """BF-07, TE-24: clients in browsers of other origins read them; no cookie goes along."""
+    async with http.bearer(None) as client:
+        read = await client.get(f"/.well-known/{name}", headers={"Origin": "https://spa.example"})
+        head = await client.head(f"/.well-known/{name}")
+        refused = await client.post(f"/.well-known/{name}")
+
+    assert read.status_code == head.status_code == 200
+    assert (head.content, head.headers["content-length"]) == (b"", read.headers["content-length"])
+    assert read.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in read.headers
+    assert read.headers["cache-control"] == "public, max-age=60"
+    assert refused.status_code == 405
 
 
 async def test_only_a_configured_origin_reads_across_origins(tmp_path: Any) -> None:
@@ -163,9 +179,12 @@ async def test_the_openapi_document_describes_the_public_routes_and_no_other(htt
     async with http.bearer(None) as client:
         document = (await client.get("/openapi.json")).json()
 
-    routes = {route.path_format for route in http.public.routes} - {"/openapi.json"}
-    assert set(document["paths"]) == routes
+    pages = {"/oauth2/authorize", "/oauth2/authorize/continue", "/oauth2/logout"}
+    pages |= {"/auth/v1/login", "/auth/v1/callback"}
+    routes = {route.path_format for route in http.public.routes} - {"/openapi.json"} - pages
+    assert set(document["paths"]) == routes | set(http.public.documents)
     assert not [path for path in document["paths"] if "internal" in path or "metrics" in path]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            assert "default" in operation["responses"], (method, path)
+            refusal = "400" if path in ("/oauth2/token", "/oauth2/revoke", "/oauth2/introspect") else "default"
+            assert refusal in operation["responses"], (method, path)

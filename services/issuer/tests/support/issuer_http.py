@@ -14,6 +14,7 @@ from issuer_world import ISSUER, PASSWORD, IssuerWorld
 from litestar import Litestar
 from paseport_issuer.app import Issuer
 from paseport_issuer.settings import Settings
+from paseport_shared.http.app import ServiceApp
 
 BROWSER = {"X-CSRF": "1", "Origin": ISSUER}
 
@@ -24,8 +25,8 @@ class HttpWorld:
 
     world: IssuerWorld
     issuer: Issuer
-    public: Litestar
-    internal: Litestar
+    public: ServiceApp
+    internal: ServiceApp
 
     @asynccontextmanager
     async def browser(self, **headers: str) -> AsyncIterator[httpx.AsyncClient]:

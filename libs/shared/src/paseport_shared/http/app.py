@@ -14,6 +14,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler, Dependencies
 from paseport_shared.domain.errors import AuthError
 from paseport_shared.http.client_address import ClientAddress, TrustedProxies
 from paseport_shared.http.cors import Cors
+from paseport_shared.http.documents import PublicDocument, ServeDocuments
 from paseport_shared.http.hosts import AllowedHosts
 from paseport_shared.http.metrics import ServiceMetrics
 from paseport_shared.http.observe import ObserveRequests
@@ -32,7 +33,7 @@ class ServiceApp(Litestar):
 
     Litestar's own middleware runs behind its router and would not see unknown routes, so the frame stands in front, and
     its order is decided here alone: request id → client address → log and metrics → security headers → problems → host
-    → CORS → Litestar (routing, guards, body of at most 256 KiB, handler).
+    → public documents → CORS → Litestar (routing, guards, body of at most 256 KiB, handler).
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class ServiceApp(Litestar):
         dependencies: Dependencies | None = None,
         lifespan: Sequence[Lifespan] = (),
         openapi: OpenAPIConfig | None = None,
+        documents: Mapping[str, PublicDocument] | None = None,
         allowed_hosts: Sequence[str] | None = None,
         allowed_origins: Sequence[str] = (),
         cors_origins: Sequence[str] = (),
@@ -78,10 +80,13 @@ class ServiceApp(Litestar):
         frame: ASGIApp = super().__call__
         if cors_origins:
             frame = Cors(frame, cors_origins, never=cors_never)
+        self.documents = dict(documents or {})
+        if self.documents:
+            frame = ServeDocuments(frame, self.documents)
         frame = AllowedHosts(frame, allowed_hosts)
         frame = RenderProblems(frame, problems)
         frame = SecurityHeaders(frame, https=https)
-        frame = ObserveRequests(frame, metrics)
+        frame = ObserveRequests(frame, metrics, self.documents)
         frame = ClientAddress(frame, TrustedProxies(trusted_proxies))
         self._frame: ASGIApp = RequestId(frame, continues=is_internal)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Final, cast
 
 import structlog
@@ -19,10 +20,14 @@ _log = structlog.get_logger(__name__)
 
 
 class ObserveRequests:
-    """ASGI middleware. The route's template appears; path, query string, headers and bodies do not (LG-21)."""
+    """ASGI middleware. The route's template appears; path, query string, headers and bodies do not (LG-21).
 
-    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+    ``documents`` are read by every verifier again and again: as long as they can be had, they are counted alone.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, documents: Collection[str] = ()) -> None:
         self._app = app
+        self._documents = frozenset(documents)
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +51,8 @@ class ObserveRequests:
         route = scope.get("path_template") or UNKNOWN_ROUTE
         self._metrics.count(method, route, status, seconds)
         # Probes come every few seconds and say nothing while they succeed.
-        log = _log.debug if route.endswith(_PROBES) and status == 200 else _log.info
+        is_quiet = status == 200 and (route in self._documents or route.endswith(_PROBES))
+        log = _log.debug if is_quiet else _log.info
         log(
             "request",
             method=method,

@@ -18,6 +18,7 @@ from litestar.types import ControllerRouterHandler, Method
 from litestar.types.internal_types import PathParameterDefinition
 
 from paseport_shared.http.bearer import required_scopes
+from paseport_shared.http.documents import describe
 from paseport_shared.http.origin import requires_own_origin
 from paseport_shared.http.problem import MEDIA_TYPE, ProblemResponse
 
@@ -70,6 +71,13 @@ def openapi_document(app: Litestar) -> dict[str, Any]:
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemResponse"}}},
         }
     }
+    documents = getattr(app, "documents", {})
+    if documents:
+        paths, schemas = describe(documents)
+        for described in paths.values():
+            described["get"]["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+        document["paths"] = dict(sorted({**document["paths"], **paths}.items()))
+        components["schemas"] = dict(sorted({**components["schemas"], **schemas}.items()))
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             _complete(route, document["paths"].get(route.path_format or "/", {}))

@@ -7,15 +7,15 @@ takes theirs over (``InternalClient``), so that one search finds a request in bo
 
 from __future__ import annotations
 
-import secrets
+import os
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from paseport_shared.domain.models.identifiers import parse_uuid, uuid7
+from paseport_shared.domain.models.identifiers import parse_uuid
 
 HEADER: Final = "X-Request-Id"
 _RAW_HEADER: Final = HEADER.lower().encode()
@@ -24,8 +24,14 @@ _VERSION: Final = 7
 
 
 def new_request_id() -> str:
-    """Return a UUID version 7: unique, and in the order of arrival wherever ids are sorted."""
-    return str(uuid7(datetime.now(UTC), secrets.token_bytes(10)))
+    """Return a UUID version 7 (RFC 9562 §5.7): unique, and in the order of arrival wherever ids are sorted.
+
+    Spelled by hand, since every request needs one: ``uuid7`` and its text take three times as long.
+    """
+    moment = f"{time.time_ns() // 1_000_000:012x}"
+    noise = os.urandom(10).hex()
+    variant = "89ab"[int(noise[3], 16) & 3]
+    return f"{moment[:8]}-{moment[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[7:19]}"
 
 
 def request_id(scope: Scope | Mapping[str, Any]) -> str:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 import msgspec
-from litestar import MediaType, Response, get
-from litestar.di import NamedDependency
-from litestar.openapi import ResponseSpec
 from paseport_shared.domain.models.authorization import Prompt, ResponseMode
 from paseport_shared.domain.models.client import SCOPES, ClientAuthMethod, GrantType
 from paseport_shared.domain.models.id_token import ACR
@@ -37,7 +33,6 @@ _CLAIMS: Final = (
     "email_verified",
     "roles",
 )
-_SHAPE = ResponseSpec(Metadata, generate_examples=False, description="What works here.")
 _WITH_SECRET: Final = (ClientAuthMethod.BASIC.value, ClientAuthMethod.POST.value)
 
 
@@ -47,17 +42,9 @@ class DiscoveryDocument:
     def __init__(self, issuer: str) -> None:
         self._content = msgspec.json.encode(metadata_of(issuer))
 
-    def answer(self, max_age: timedelta) -> Response[bytes]:
-        """Return it as an answer that may be kept for so long."""
-        return Response(
-            self._content,
-            media_type=MediaType.JSON,
-            headers={
-                "Cache-Control": f"public, max-age={int(max_age.total_seconds())}",
-                # Public, and read by clients that run in browsers of other origins.
-                "Access-Control-Allow-Origin": "*",
-            },
-        )
+    async def render(self) -> bytes:
+        """Return the JSON text."""
+        return self._content
 
 
 def metadata_of(issuer: str) -> Metadata:
@@ -86,19 +73,3 @@ def metadata_of(issuer: str) -> Metadata:
         acr_values_supported=(ACR,),
         claims_supported=_CLAIMS,
     )
-
-
-@get("/.well-known/openid-configuration", media_type=MediaType.JSON, responses={200: _SHAPE})
-async def openid_configuration(
-    document: NamedDependency[DiscoveryDocument], key_document_max_age: NamedDependency[timedelta]
-) -> Response[bytes]:
-    """Return what works here (OIDC Discovery §4)."""
-    return document.answer(key_document_max_age)
-
-
-@get("/.well-known/oauth-authorization-server", media_type=MediaType.JSON, responses={200: _SHAPE})
-async def authorization_server_metadata(
-    document: NamedDependency[DiscoveryDocument], key_document_max_age: NamedDependency[timedelta]
-) -> Response[bytes]:
-    """Return the same to clients that know no OpenID Connect (RFC 8414 §3)."""
-    return document.answer(key_document_max_age)

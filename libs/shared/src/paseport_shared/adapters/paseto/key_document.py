@@ -14,12 +14,13 @@ class KeyDocument:
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
-        self._last: bytes | None = None
+        self._last: tuple[tuple[VerificationKey, ...], bytes] | None = None
 
     async def render(self) -> bytes:
         """Return the document as it stands now, or as it last stood while the keys cannot be read.
 
-        A verifier that starts during an outage needs it too. Raises ``Unavailable`` when it was never read.
+        A verifier that starts during an outage needs it too. Written anew only where the keys have changed, because
+        everybody may ask. Raises ``Unavailable`` when it was never read.
         """
         try:
             keys = await self._keys.published()
@@ -27,8 +28,9 @@ class KeyDocument:
             if self._last is None:
                 raise
         else:
-            self._last = encode_key_document(_to_wire(key) for key in keys)
-        return self._last
+            if self._last is None or self._last[0] != keys:
+                self._last = keys, encode_key_document(_to_wire(key) for key in keys)
+        return self._last[1]
 
 
 def _to_wire(key: VerificationKey) -> PublishedKey:
