@@ -81,6 +81,17 @@ export class Api {
 		expect((await this.#request.delete(`/users/v1/${id}`, { headers })).status()).toBe(204);
 	}
 
+	async createClient(client: object): Promise<void> {
+		const options = { data: client, headers: await this.#headers() };
+		await answered(await this.#request.post('/clients/v1', options));
+	}
+
+	async removeClient(id: string): Promise<void> {
+		const found = await this.#request.get(`/clients/v1/${id}`, { headers: await this.#headers() });
+		const headers = { ...(await this.#headers()), 'If-Match': found.headers()['etag'] ?? '' };
+		expect((await this.#request.delete(`/clients/v1/${id}`, { headers })).status()).toBe(204);
+	}
+
 	async #version(id: string): Promise<{ user: User; etag: string }> {
 		const response = await this.#request.get(`/users/v1/${id}`, { headers: await this.#headers() });
 		return { user: await answered<User>(response), etag: response.headers()['etag'] ?? '' };

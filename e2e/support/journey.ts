@@ -1,6 +1,7 @@
 /** `test` with what every journey needs: an admin's API, people that go away again, further devices, a watched browser. */
 import { test as base, expect, type BrowserContext, type Page } from '@playwright/test';
 import { Api } from './api';
+import { Application } from './application';
 import { installation, type Credentials } from './installation';
 import { People } from './people';
 import { Watch } from './watch';
@@ -8,6 +9,8 @@ import { Watch } from './watch';
 interface Fixtures {
 	readonly watch: Watch;
 	readonly people: People;
+	/** Somebody else's application, which the browser may visit. */
+	readonly application: Application;
 	/** Another browser: cookies and memory of its own. */
 	readonly newDevice: () => Promise<Page>;
 }
@@ -49,6 +52,11 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
 		const people = new People(api);
 		await use(people);
 		await people.removeAll();
+	},
+	application: async ({ api, watch }, use) => {
+		await using application = await Application.start(api);
+		watch.allowOrigin(application.origin);
+		await use(application);
 	},
 	newDevice: async ({ browser, watch }, use) => {
 		const contexts: BrowserContext[] = [];

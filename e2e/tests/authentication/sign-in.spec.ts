@@ -151,9 +151,11 @@ test.describe('A · Signing in', () => {
 			'/auth/v1/logout',
 			'/login?next=/login'
 		]) {
-			await page.goto(`/login?next=${encodeURIComponent(next)}`);
-			await expect(accountButton(page), next).toBeVisible();
-			await expect(page, next).toHaveURL('/');
+			for (const way of ['/login?next=', '/signed-in?next=']) {
+				await page.goto(way + encodeURIComponent(next));
+				await expect(accountButton(page), way + next).toBeVisible();
+				await expect(page, way + next).toHaveURL('/');
+			}
 		}
 	});
 

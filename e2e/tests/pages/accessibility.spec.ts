@@ -14,7 +14,7 @@ test.describe('Nobody is kept out @phone', () => {
 	}
 
 	test('the pages before the sign-in', async ({ page, watch }) => {
-		watch.expect(/status of 401 .*\/auth\/v1\/login\/local$/);
+		watch.expect(/status of 401 .*\/auth\/v1\/login\/local$/, /status of 404 .*\/auth\/v1\/transactions\//);
 		await page.goto('/login');
 		await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
 		await judge(page, 'sign-in');
@@ -26,12 +26,39 @@ test.describe('Nobody is kept out @phone', () => {
 		await page.goto('/login?reason=expired');
 		await expect(page.getByText('Your session has ended.')).toBeVisible();
 		await judge(page, 'sign-in after the end of a session');
+		await page.goto('/sign-out');
+		await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible();
+		await judge(page, 'sign-out at the wish of an application');
+		await page.goto('/signed-out');
+		await expect(page.getByRole('link', { name: 'Sign in again' })).toBeVisible();
+		await judge(page, 'signed out');
+		await page.goto('/signed-in');
+		await expect(page.getByRole('heading', { level: 1, name: 'You are not signed in' })).toBeVisible();
+		await judge(page, 'sign-in that did not stay');
+		await page.goto('/login?transaction=0000000000000000000000');
+		await expect(page.getByRole('heading', { level: 1, name: 'This sign-in is over' })).toBeVisible();
+		await judge(page, 'sign-in that is over');
 		await page.goto('/reset-password');
 		await expect(page.getByRole('alert')).toBeVisible();
 		await judge(page, 'incomplete one-time link');
 		await page.goto('/reset-password#token=anything');
 		await expect(page.getByRole('button', { name: 'Set password' })).toBeVisible();
 		await judge(page, 'new password');
+	});
+
+	test('the pages on the way to another application', async ({ page, people, application, watch }) => {
+		watch.expect(/status of 503 .*\/consent$/);
+		const person = await people.create();
+		await page.goto(application.request({ login_hint: person.username, scope: 'openid email roles' }));
+		await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+		await judge(page, 'sign-in for an application');
+		await fillLogin(page, person.username, person.password);
+		await expect(page.getByRole('button', { name: 'Allow' })).toBeVisible();
+		await judge(page, 'consent');
+		await page.route('**/consent', (route) => route.fulfill({ status: 503, json: {} }));
+		await page.getByRole('button', { name: 'Deny' }).click();
+		await expect(page.getByRole('alert')).toBeVisible();
+		await judge(page, 'consent that did not arrive');
 	});
 
 	test('the pages of a user', async ({ page, people, watch }) => {

@@ -12,7 +12,7 @@ function directives(policy: string): Map<string, string[]> {
 }
 
 test.describe('What the server sends with the app (BF-13)', () => {
-	for (const path of ['/', '/login', '/users', '/no/such/page'])
+	for (const path of ['/', '/login', '/consent', '/sign-out', '/signed-out', '/users', '/no/such/page'])
 		test(`${path} comes with a strict policy`, async ({ request }) => {
 			const response = await request.get(path, { headers: { Accept: 'text/html' } });
 			const headers = response.headers();

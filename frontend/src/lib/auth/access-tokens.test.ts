@@ -21,6 +21,13 @@ class Browser {
 		return new Tab(this, this.#platform(withLocks));
 	}
 
+	/** A tab of a browser whose owner has forbidden storage. */
+	tabWithoutStorage(): Tab {
+		const refused = () => Promise.reject(new DOMException('', 'SecurityError'));
+		const locks = { request: refused, query: refused } as unknown as NonNullable<Platform['locks']>;
+		return new Tab(this, { ...this.#platform(false), locks });
+	}
+
 	async refresh(): Promise<AccessToken | null> {
 		this.refreshes += 1;
 		return await this.issue();
@@ -456,6 +463,28 @@ describe('in many tabs', () => {
 		await second.tokens.current();
 
 		expect(browser.refreshes).toBe(1);
+	});
+
+	it('a browser that refuses locks still answers who is signed in, each tab for itself', async () => {
+		const browser = new Browser();
+		const tab = browser.tabWithoutStorage();
+		browser.issue = () => null;
+
+		expect(await tab.tokens.current()).toBeNull();
+		expect(await tab.tokens.arrive()).toBe(false);
+
+		expect(browser.refreshes).toBe(2);
+	});
+
+	it('what fails while a lock is held is not tried a second time', async () => {
+		const browser = new Browser();
+		const { tokens } = browser.tab();
+		let tries = 0;
+
+		const signIn = tokens.replaceSession(() => Promise.reject(new Error(`try ${(tries += 1)}`)));
+
+		await expect(signIn).rejects.toThrow('try 1');
+		expect(tries).toBe(1);
 	});
 
 	it.each([null, 'token', { kind: 'token' }, { kind: 'token', token: { value: 1 } }, { kind: 'other' }])(

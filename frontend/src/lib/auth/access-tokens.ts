@@ -172,13 +172,27 @@ export class AccessTokens {
 
 	async #othersAreOpen(): Promise<boolean> {
 		if (this.#platform.locks === null) return true;
-		const { held = [] } = await this.#platform.locks.query();
-		return held.filter((lock) => lock.name === presenceLock).length > 1;
+		try {
+			const { held = [] } = await this.#platform.locks.query();
+			return held.filter((lock) => lock.name === presenceLock).length > 1;
+		} catch {
+			return true;
+		}
 	}
 
 	async #alone<T>(work: () => Promise<T>): Promise<T> {
 		if (this.#platform.locks === null) return await work();
-		return (await this.#platform.locks.request(renewLock, work)) as T;
+		let begun = false;
+		try {
+			return (await this.#platform.locks.request(renewLock, async () => {
+				begun = true;
+				return await work();
+			})) as T;
+		} catch (thrown) {
+			if (begun) throw thrown;
+			// Who forbids cookies forbids locks as well. Without a session there is nothing to renew, and a page must still say so.
+			return await work();
+		}
 	}
 
 	#hear(data: unknown): void {
