@@ -14,6 +14,7 @@ from bench.parts.memory import measure_memory
 from bench.parts.primitives import measure_primitives
 from bench.parts.race import measure_race
 from bench.parts.refresh import measure_refresh
+from bench.parts.stack_exchange import measure_stack_exchange
 from bench.parts.stack_memory import measure_stack_memory
 from bench.parts.stack_race import measure_stack_race
 from bench.parts.stack_rate import measure_stack_rate
@@ -38,6 +39,7 @@ STACK: Final = "stack"
 """The name of all parts that need real servers."""
 STACK_PARTS: Final[Mapping[str, Part]] = {
     "stack-refresh": measure_stack_refresh,
+    "stack-exchange": measure_stack_exchange,
     "stack-signing": measure_stack_signing,
     "stack-rate": measure_stack_rate,
     "stack-memory": measure_stack_memory,

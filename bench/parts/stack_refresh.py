@@ -36,13 +36,16 @@ async def measure_stack_refresh() -> Sequence[Figure]:
     """Take turns: the script, the signature, a refresh at the issuer's port, a refresh through the edge."""
     async with running_stack() as stack:
         issuer = product_of(stack, stack.issuers[0])
-        steps = [_script(stack.redis.primary()), _signature(stack.vault)]
+        steps = [confirmed_script(stack.redis.primary()), _signature(stack.vault)]
         chains = [
             await _Chain.begin(stack, issuer, issuer.port),
             await _Chain.begin(stack, issuer, stack.edge.port, stack.edge.tls()),
         ]
         rounds = [
-            (*[[_milliseconds(step) for _ in range(_EACH)] for step in steps], *[await chain.run() for chain in chains])
+            (
+                *[[milliseconds_of(step) for _ in range(_EACH)] for step in steps],
+                *[await chain.run() for chain in chains],
+            )
             for _ in range(_ROUNDS + 1)
         ]
     # The first one opened connections and loaded code.
@@ -95,13 +98,15 @@ class _Chain:
         return milliseconds
 
 
-def _milliseconds(step: Callable[[], None]) -> float:
+def milliseconds_of(step: Callable[[], None]) -> float:
+    """Return how long a step takes."""
     began = time.perf_counter()
     step()
     return (time.perf_counter() - began) * 1e3
 
 
-def _script(node: RedisNode) -> Callable[[], None]:
+def confirmed_script(node: RedisNode) -> Callable[[], None]:
+    """Return a step that runs the script that advances a family, and waits for a replica."""
     script = RedisBenchmark(node)
     script.open_families()
     advance = script.advance_first().by_digest

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from contracts.support import NOW, SECOND, Unreachable, crowd, new_id, new_user
 from paseport_shared.domain.errors import AlreadyExists, Unavailable
-from paseport_shared.domain.models.authorization import CODE_LIFETIME, AuthorizationCode, Redemption
+from paseport_shared.domain.models.authorization import CODE_LIFETIME, AuthorizationCode, HeldCode, Redemption
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
 
 
@@ -38,7 +38,7 @@ class AuthorizationCodeStoreContract:
         code = issued()
         await store.put(code)
 
-        assert await store.find(code.id) == code
+        assert await store.find(code.id) == HeldCode(code, 0)
 
     async def test_an_id_is_given_once(self, store: AuthorizationCodeStore) -> None:
         code = issued()
@@ -52,7 +52,6 @@ class AuthorizationCodeStoreContract:
 
         assert await store.find(unknown) is None
         assert await store.redeem(unknown) is Redemption.GONE
-        assert await store.was_reused(unknown)
 
     async def test_a_code_is_good_for_one_use_and_a_second_one_is_remembered(
         self, store: AuthorizationCodeStore
@@ -62,18 +61,10 @@ class AuthorizationCodeStoreContract:
         await store.put(code)
 
         assert await store.redeem(code.id) is Redemption.REDEEMED
-        assert not await store.was_reused(code.id)
+        assert await store.find(code.id) == HeldCode(code, 1)
         assert await store.redeem(code.id) is Redemption.REUSED
-        assert await store.was_reused(code.id)
+        assert await store.find(code.id) == HeldCode(code, 2)
         assert await store.redeem(code.id) is Redemption.REUSED
-
-    async def test_a_code_that_was_used_is_still_known(self, store: AuthorizationCodeStore) -> None:
-        """Whoever uses it again names what the first use opened."""
-        code = issued()
-        await store.put(code)
-        await store.redeem(code.id)
-
-        assert await store.find(code.id) == code
 
     async def test_of_a_crowd_one_redeems_the_code(self, store: AuthorizationCodeStore) -> None:
         """TE-08."""
@@ -83,7 +74,7 @@ class AuthorizationCodeStoreContract:
         outcomes = Counter(await crowd(lambda: store.redeem(code.id), 100))
 
         assert outcomes == {Redemption.REDEEMED: 1, Redemption.REUSED: 99}
-        assert await store.was_reused(code.id)
+        assert await store.find(code.id) == HeldCode(code, 100)
 
     async def test_an_unreachable_store_answers_unavailable(
         self, store: AuthorizationCodeStore, unreachable: Unreachable
@@ -92,9 +83,9 @@ class AuthorizationCodeStoreContract:
         await store.put(code)
 
         async with unreachable:
-            calls = (store.put(issued()), store.find(code.id), store.redeem(code.id), store.was_reused(code.id))
+            calls = (store.put(issued()), store.find(code.id), store.redeem(code.id))
             for call in calls:
                 with pytest.raises(Unavailable):
                     await call
 
-        assert await store.find(code.id) == code
+        assert await store.find(code.id) == HeldCode(code, 0)

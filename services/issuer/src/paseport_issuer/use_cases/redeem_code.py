@@ -112,10 +112,11 @@ class RedeemCode:
         if command.client.may_use(GrantType.REFRESH_TOKEN):
             await self._families.open_family(family)
             refresh_token = self._refresh_key.token(family, family.generation)
-        if await self._codes.was_reused(code.id):
-            # Somebody came while the family was being opened, and found nothing to end.
+        held = await self._codes.find(code.id)
+        if held is None or held.uses > 1:
+            # Somebody came while the family was being opened, and may have found nothing to end. These tokens are worth
+            # nothing any more, as if they had come a moment earlier (TE-08).
             await self._take_back(code, command)
-            raise InvalidAuthorizationCode(f"the code of family {code.family_id} was used twice at once")
         if await self._was_withdrawn(code, command.client):
             # Asked this late for the same reason: whoever withdrew before now found nothing to end.
             await self._take_back(code, command, "client.signed_out")
@@ -126,11 +127,14 @@ class RedeemCode:
         presented = parse_code(command.code)
         if presented is None:
             raise InvalidAuthorizationCode("not an authorization code")
-        code = await self._codes.find(presented.code_id)
-        if code is None or not code.is_presented_by(presented):
+        held = await self._codes.find(presented.code_id)
+        if held is None or not held.code.is_presented_by(presented):
             raise InvalidAuthorizationCode("unknown code")
+        code = held.code
         if code.client_id != command.client.client_id:
             raise InvalidAuthorizationCode(f"client {command.client.client_id} presented a code of {code.client_id}")
+        if held.uses:
+            await self._use_up(code, command)  # raises; what is used already costs no signature
         return code
 
     async def _check(self, code: AuthorizationCode, command: RedeemCodeCommand) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.tidying import TidyingPace
 from paseport_shared.domain.errors import AlreadyExists
-from paseport_shared.domain.models.authorization import CODE_LIFETIME, CODE_REMEMBERED, AuthorizationCode, Redemption
+from paseport_shared.domain.models.authorization import (
+    CODE_LIFETIME,
+    CODE_REMEMBERED,
+    AuthorizationCode,
+    HeldCode,
+    Redemption,
+)
 
 
 class MemoryAuthorizationCodeStore:
@@ -27,10 +33,11 @@ class MemoryAuthorizationCodeStore:
         self._codes[code.id] = code
         self._uses[code.id] = 0
 
-    async def find(self, code_id: str) -> AuthorizationCode | None:
+    async def find(self, code_id: str) -> HeldCode | None:
         """Return the code, used or not, while it is remembered, else None."""
         self._outage.check()
-        return self._codes.get(code_id)
+        code = self._codes.get(code_id)
+        return None if code is None else HeldCode(code, self._uses[code_id])
 
     async def redeem(self, code_id: str) -> Redemption:
         """Use the code up in one atomic step: of concurrent callers exactly one gets REDEEMED."""
@@ -39,11 +46,6 @@ class MemoryAuthorizationCodeStore:
             return Redemption.GONE
         self._uses[code_id] += 1
         return Redemption.REDEEMED if self._uses[code_id] == 1 else Redemption.REUSED
-
-    async def was_reused(self, code_id: str) -> bool:
-        """Say whether a second use was noticed. True also where nobody knows the code any more."""
-        self._outage.check()
-        return self._uses.get(code_id, 2) > 1
 
     def _tidy(self, newest: AuthorizationCode) -> None:
         made_at = newest.expires_at - CODE_LIFETIME

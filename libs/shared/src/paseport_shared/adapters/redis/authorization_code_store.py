@@ -10,7 +10,13 @@ from paseport_shared.adapters.redis.access import RedisAccess
 from paseport_shared.adapters.redis.moments import tidied_after
 from paseport_shared.adapters.redis.script import Script
 from paseport_shared.domain.errors import AlreadyExists
-from paseport_shared.domain.models.authorization import CODE_LIFETIME, CODE_REMEMBERED, AuthorizationCode, Redemption
+from paseport_shared.domain.models.authorization import (
+    CODE_LIFETIME,
+    CODE_REMEMBERED,
+    AuthorizationCode,
+    HeldCode,
+    Redemption,
+)
 
 NAMESPACE: Final = "authorization_code"
 
@@ -49,10 +55,10 @@ class RedisAuthorizationCodeStore:
         if not was_stored:
             raise AlreadyExists("code")
 
-    async def find(self, code_id: str) -> AuthorizationCode | None:
+    async def find(self, code_id: str) -> HeldCode | None:
         """Return the code, used or not, while it is remembered, else None."""
-        (text,) = await self._access.send(("HGET", self._key(code_id), "code"))
-        return None if text is None else _decode(text)
+        ((text, uses),) = await self._access.send(("HMGET", self._key(code_id), "code", "uses"))
+        return None if text is None else HeldCode(_decode(text), int(uses))
 
     async def redeem(self, code_id: str) -> Redemption:
         """Use the code up in one atomic step: of concurrent callers exactly one gets REDEEMED."""
@@ -60,11 +66,6 @@ class RedisAuthorizationCodeStore:
         if uses == 0:
             return Redemption.GONE
         return Redemption.REDEEMED if uses == 1 else Redemption.REUSED
-
-    async def was_reused(self, code_id: str) -> bool:
-        """Say whether a second use was noticed. True also where nobody knows the code any more."""
-        (uses,) = await self._access.send(("HGET", self._key(code_id), "uses"))
-        return uses is None or int(uses) > 1
 
     def _key(self, code_id: str) -> str:
         return f"{self._namespace}:by_id:{code_id}"

@@ -132,6 +132,14 @@ class AuthorizationCode:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldCode:
+    """A code as its store has it, and how often it has been used."""
+
+    code: AuthorizationCode
+    uses: int
+
+
+@dataclass(frozen=True, slots=True)
 class PresentedCode:
     """A code that passed its grammar: ``pac_<id>_<secret>_<crc>``."""
 
@@ -145,7 +153,7 @@ class Redemption(enum.Enum):
     REDEEMED = "redeemed"
     """The first and only use."""
     REUSED = "reused"
-    """It had been used, and is marked as used twice from now on."""
+    """It had been used before."""
     GONE = "gone"
     """Nobody knows it any more."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from paseport_shared.domain.models.authorization import AuthorizationCode, Redemption
+from paseport_shared.domain.models.authorization import AuthorizationCode, HeldCode, Redemption
 
 
 class AuthorizationCodeStore(Protocol):
@@ -18,21 +18,14 @@ class AuthorizationCodeStore(Protocol):
         """Store a new code. Raises ``AlreadyExists`` for a known id."""
         ...
 
-    async def find(self, code_id: str) -> AuthorizationCode | None:
+    async def find(self, code_id: str) -> HeldCode | None:
         """Return the code, used or not, while it is remembered (``CODE_REMEMBERED`` beyond its end), else None."""
         ...
 
     async def redeem(self, code_id: str) -> Redemption:
         """Use the code up in one atomic step: of concurrent callers exactly one gets REDEEMED.
 
-        Everybody later gets REUSED, which is remembered (``was_reused``). Never retried by a driver: a repeated call is
-        a second use.
-        """
-        ...
-
-    async def was_reused(self, code_id: str) -> bool:
-        """Say whether a second use was noticed: asked by the first one before it answers.
-
-        True also where nobody knows the code any more.
+        Everybody later gets REUSED, and is counted (``HeldCode.uses``). Never retried by a driver: a repeated call is a
+        second use.
         """
         ...
