@@ -12,8 +12,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * JwksDocument
-         * @description Return the keys that check ID tokens, as a JWK Set (RFC 7517 §5); served while every backend is down.
+         * Return the keys that check ID tokens, as a JWK Set (RFC 7517 §5)
+         * @description Return the keys that check ID tokens, as a JWK Set (RFC 7517 §5).
          */
         get: operations["jwks_document"];
         put?: never;
@@ -32,7 +32,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * AuthorizationServerMetadata
+         * Return the same to clients that know no OpenID Connect (RFC 8414 §3)
          * @description Return the same to clients that know no OpenID Connect (RFC 8414 §3).
          */
         get: operations["authorization_server_metadata"];
@@ -52,7 +52,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * OpenidConfiguration
+         * Return what works here (OIDC Discovery §4)
          * @description Return what works here (OIDC Discovery §4).
          */
         get: operations["openid_configuration"];
@@ -72,8 +72,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * KeyDocument
-         * @description Return the keys that check access tokens, as PASERK; served while every backend is down.
+         * Return the keys that check access tokens, as PASERK
+         * @description Return the keys that check access tokens, as PASERK.
          */
         get: operations["key_document"];
         put?: never;
@@ -845,7 +845,10 @@ export interface components {
             sub?: string | null;
             token_type?: string | null;
         };
-        /** JsonWebKeyResponse */
+        /**
+         * JsonWebKeyResponse
+         * @description An RSA public key (RFC 7517 §4, RFC 7518 §6.3.1).
+         */
         JsonWebKeyResponse: {
             alg: string;
             e: string;
@@ -854,11 +857,17 @@ export interface components {
             n: string;
             use: string;
         };
-        /** JwksResponse */
+        /**
+         * JwksResponse
+         * @description The keys that check ID tokens.
+         */
         JwksResponse: {
             keys: components["schemas"]["JsonWebKeyResponse"][];
         };
-        /** KeyDocumentResponse */
+        /**
+         * KeyDocumentResponse
+         * @description The keys that check access tokens.
+         */
         KeyDocumentResponse: {
             keys: components["schemas"]["PublishedKeyResponse"][];
         };
@@ -880,7 +889,10 @@ export interface components {
             post_logout_redirect_uri?: string | null;
             state?: string | null;
         };
-        /** Metadata */
+        /**
+         * Metadata
+         * @description What works here, for clients that read it (OIDC Discovery §3, RFC 8414 §2).
+         */
         Metadata: {
             acr_values_supported: string[];
             authorization_endpoint: string;
@@ -963,11 +975,13 @@ export interface components {
             title: string;
             type: string;
         };
-        /** PublishedKeyResponse */
+        /**
+         * PublishedKeyResponse
+         * @description A verification key. ``not_after`` is null while the key has no end.
+         */
         PublishedKeyResponse: {
             kid: string;
             not_after: string | null;
-            /** Format: date-time */
             not_before: string;
             paserk: string;
             status: string;
@@ -1103,7 +1117,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The keys that check ID tokens. */
+            /** @description Return the keys that check ID tokens, as a JWK Set (RFC 7517 §5). */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1124,7 +1138,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What works here. */
+            /** @description Return the same to clients that know no OpenID Connect (RFC 8414 §3). */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1145,7 +1159,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What works here. */
+            /** @description Return what works here (OIDC Discovery §4). */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1166,7 +1180,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The keys that check access tokens. */
+            /** @description Return the keys that check access tokens, as PASERK. */
             200: {
                 headers: {
                     [name: string]: unknown;
