@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[im
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from paseport_testkit.harness.stack import USER, Stack
+from paseport_testkit.harness.waiting import wait_until
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
@@ -91,3 +93,95 @@ def test_authlib_signs_somebody_in_and_goes_through_the_life_of_a_token(
     parameters = {"id_token_hint": token["id_token"], "post_logout_redirect_uri": "https://localhost:9443/"}
     signed_out = browser.get(metadata["end_session_endpoint"], params=parameters)
     assert signed_out.headers["location"] == "https://localhost:9443/"
+
+
+# --- a phone ----------------------------------------------------------------------------------------------------------
+
+
+class Phone:
+    """The client ``mobile``: no secret, PKCE, and a refresh token that it keeps."""
+
+    def __init__(self, stack: Stack, server: httpx.Client, redirect_uri: str) -> None:
+        self._stack = stack
+        self._server = server
+        self._redirect_uri = redirect_uri
+        self.tokens: dict[str, Any] = {}
+
+    def address(self) -> str:
+        """Where it sends its browser."""
+        parameters = {
+            "response_type": "code",
+            "client_id": "mobile",
+            "redirect_uri": self._redirect_uri,
+            "scope": "openid profile offline_access",
+            "state": "af0ifjsldkj",
+            "code_challenge": create_s256_code_challenge(VERIFIER),
+            "code_challenge_method": "S256",
+        }
+        return f"/oauth2/authorize?{urlencode(parameters)}"
+
+    def take(self, back: str) -> None:
+        """Take the code that came back, and get tokens for it."""
+        answer = query_of(back)
+        assert back.startswith(f"{self._redirect_uri}?")
+        assert (answer["state"], answer["iss"]) == ("af0ifjsldkj", self._stack.origin)
+        form = {
+            "grant_type": "authorization_code",
+            "code": answer["code"],
+            "redirect_uri": self._redirect_uri,
+            "code_verifier": VERIFIER,
+        }
+        self.tokens = self._ask(form).raise_for_status().json()
+
+    def refresh(self, kept: str | None = None) -> httpx.Response:
+        """Refresh; with ``kept`` with that token, and whatever is answered is lost."""
+        answer = self._ask({"grant_type": "refresh_token", "refresh_token": kept or self.tokens["refresh_token"]})
+        if kept is None and answer.is_success:
+            self.tokens = answer.json()
+        return answer
+
+    def _ask(self, form: dict[str, str]) -> httpx.Response:
+        return self._server.post("/oauth2/token", data={"client_id": "mobile", **form})
+
+
+@pytest.fixture
+def server(stack: Stack) -> Iterator[httpx.Client]:
+    """Somebody without cookies."""
+    with httpx.Client(base_url=stack.origin, verify=stack.edge.tls(), timeout=20) as client:
+        yield client
+
+
+@pytest.mark.parametrize("redirect_uri", ["http://127.0.0.1:53682/callback", "https://phone.example/callback"])
+def test_a_phone_stays_signed_in_until_it_is_ended_among_the_sessions_of_its_owner(
+    stack: Stack, browser: httpx.Client, server: httpx.Client, redirect_uri: str
+) -> None:
+    """TE-13, TE-15, design §3: a lost answer, the browser's sign-out, the end from afar."""
+    phone = Phone(stack, server, redirect_uri)
+    phone.take(goes_through(browser, stack, phone.address()))
+
+    kept = phone.tokens["refresh_token"]
+    lost = phone.refresh(kept).json()
+    assert phone.refresh().json()["refresh_token"] == lost["refresh_token"]
+
+    assert browser.post("/auth/v1/logout").status_code == 204
+    assert phone.refresh().status_code == 200
+
+    # From another browser, as somebody does whose phone was stolen.
+    browser.cookies.clear()
+    account = stack.accounts[USER]
+    body = {"username": account.username, "password": account.password}
+    access_token = browser.post("/auth/v1/login/local", json=body).raise_for_status().json()["access_token"]
+    owner = {"Authorization": f"Bearer {access_token}"}
+    devices = browser.get("/me/v1/sessions", headers=owner).raise_for_status().json()["devices"]
+    (device,) = [device for device in devices if device["client_id"] == "mobile"]
+    assert browser.delete(f"/me/v1/devices/{device['id']}", headers=owner).status_code == 204
+
+    refused = phone.refresh()
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+    bearer = {"Authorization": f"Bearer {phone.tokens['access_token']}"}
+
+    def still_accepted() -> str | None:
+        answer = server.get("/userinfo", headers=bearer)
+        return None if answer.status_code == 401 else f"answered {answer.status_code}"
+
+    wait_until("the phone's access token is refused", still_accepted, 2)

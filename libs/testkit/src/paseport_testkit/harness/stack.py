@@ -32,6 +32,10 @@ USER: Final = "user"
 DISABLED: Final = "disabled"
 
 
+MOBILE_REDIRECT_URIS: Final = ("http://127.0.0.1/callback", "https://phone.example/callback")
+"""Those of the client ``mobile``: a program that listens on this machine, and an app that has claimed an address."""
+
+
 class Stack:
     """MariaDB, a Redis cluster, Vault, issuers, apis and the edge, with three seeded accounts and one client.
 
@@ -283,6 +287,7 @@ class Stack:
             "MOUNT_PATH": self.vault.mount_path,
             "TRANSIT_KEY": ACCESS_KEY,
             "PASEPORT_ID_KEY": ID_KEY,
+            "MOBILE_REDIRECT_URIS": ",".join(MOBILE_REDIRECT_URIS),
             **({} if _names_clients(self._settings) else {"OAUTH_CLIENTS_JSON": json.dumps([self.client])}),
             "PASEPORT_ADMIN_EMAIL": self.admin.email,
             "PASEPORT_ADMIN_PASSWORD": self.admin.password,
