@@ -268,6 +268,13 @@ class TooManySecrets(AuthError):
     public = "This client has two live secrets already. Delete one of them first, or end all of them now."
 
 
+class KeyNotReady(AuthError):
+    """A step that a key version cannot take now: verifiers may not know it yet, or tokens that it signed still live."""
+
+    code = "key_not_ready"
+    public = "This key version cannot take that step now."
+
+
 class PreconditionRequired(AuthError):
     """A write without ``If-Match`` (RFC 6585 §3)."""
 

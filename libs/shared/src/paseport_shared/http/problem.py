@@ -97,6 +97,7 @@ PROBLEMS: Final[Mapping[type[AuthError], Row]] = {
     errors.BuiltInAccount: Row(409),
     errors.BuiltInClient: Row(409),
     errors.TooManySecrets: Row(409),
+    errors.KeyNotReady: Row(409),
     errors.PreconditionRequired: Row(428),
     errors.PreconditionFailed: Row(412),
     errors.TooManyAttempts: Row(429),
