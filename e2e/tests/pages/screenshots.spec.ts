@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import type { NewUser } from '../../support/api';
-import { accountButton, openAs, openMenu, rows, searchBox } from '../../support/app';
+import { accountButton, fillLogin, openAs, openMenu, rows, searchBox } from '../../support/app';
 import { expect, test } from '../../support/journey';
 import { newPassword } from '../../support/people';
 import { pin } from '../../support/pinned';
@@ -81,6 +81,34 @@ test.describe('Pictures @phone', () => {
 		await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
 
 		await compare(page, 'login');
+	});
+
+	test('the way to another application', async ({ page, application }) => {
+		await page.goto(application.request({ login_hint: 'operations' }));
+		await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+		await compare(page, 'login-application');
+
+		await fillLogin(page, 'operations', password);
+		await expect(page.getByRole('button', { name: 'Allow' })).toBeVisible();
+		await compare(page, 'consent');
+	});
+
+	test('a sign-in that is over', async ({ page, watch }) => {
+		watch.expect(/status of 404 .*\/auth\/v1\/transactions\//);
+		await page.goto('/login?transaction=0000000000000000000000');
+		await expect(page.getByRole('button', { name: 'Sign in to Paseport' })).toBeVisible();
+
+		await compare(page, 'login-over');
+	});
+
+	test('the way out at the wish of another application', async ({ page }) => {
+		await page.goto('/sign-out');
+		await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible();
+		await compare(page, 'sign-out');
+
+		await page.goto('/signed-out');
+		await expect(page.getByRole('link', { name: 'Sign in again' })).toBeVisible();
+		await compare(page, 'signed-out');
 	});
 
 	test('the dashboard of an admin', async ({ page }) => {
