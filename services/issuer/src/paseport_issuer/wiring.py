@@ -232,6 +232,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         check=CheckAuthorizationRequest(issuer, find_client, adapters.id_token_reader),
         find_client=find_client,
         transactions=transactions,
+        limits=limits,
         codes=adapters.codes,
         sessions=adapters.sessions,
         find_subject=find_subject,

@@ -484,3 +484,17 @@ async def test_the_page_cannot_be_framed_and_is_read_by_no_script(tmp_path: Path
         assert "access-control-allow-origin" not in answer.headers
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_an_address_leaves_only_so_many_requests_waiting(tmp_path: Path) -> None:
+    """LG-03 for requests: each one that waits is kept for half an hour."""
+    async with running_provider(tmp_path, login_attempts_per_address=3) as http, http.browser() as browser:
+        for _ in range(30):
+            assert (await browser.get(AUTHORIZE, params=shop().request())).status_code == 303
+
+        refused = await browser.get(AUTHORIZE, params=shop().request())
+        silent = await browser.get(AUTHORIZE, params=shop().request(prompt="none"))
+
+    assert shows_a_page(refused, 429)
+    assert int(refused.headers["retry-after"]) > 0
+    assert answer_of(silent)["error"] == "login_required"

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from paseport_shared.domain.errors import InvalidRequest
 from paseport_shared.domain.models.authorization import AuthorizationResponse
+from paseport_shared.http.client_address import client_address
 from paseport_shared.http.origin import require_own_origin
 
 from paseport_issuer.handlers.cookies import Cookies
@@ -114,7 +115,7 @@ async def give_consent(
 
 def cookies_of(request: Request[Any, Any, Any], jar: Cookies) -> BrowserCookies:
     """Return what the browser holds."""
-    return BrowserCookies(jar.read_session(request), jar.read_browser(request))
+    return BrowserCookies(jar.read_session(request), jar.read_browser(request), client_address(request))
 
 
 def _step(outcome: Outcome, jar: Cookies) -> Response[Any]:

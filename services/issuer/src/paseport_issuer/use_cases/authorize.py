@@ -29,16 +29,18 @@ from paseport_shared.use_cases.find_subject import FindSubject
 
 from paseport_issuer.use_cases.check_authorization_request import CheckAuthorizationRequest, Parameters, Recipient
 from paseport_issuer.use_cases.find_client import FindClient
+from paseport_issuer.use_cases.limit_attempts import LimitAttempts
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserCookies:
-    """What a browser holds: its session, and the secret of its transactions."""
+    """What a browser holds: its session, and the secret of its transactions. ``address`` is where it is."""
 
     session: Secret[str] | None
     browser: Secret[str] | None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Authorize:
         check: CheckAuthorizationRequest,
         find_client: FindClient,
         transactions: SignInTransactions,
+        limits: LimitAttempts,
         codes: AuthorizationCodeStore,
         sessions: SessionStore,
         find_subject: FindSubject,
@@ -88,6 +91,7 @@ class Authorize:
         self._check = check
         self._find_client = find_client
         self._transactions = transactions
+        self._limits = limits
         self._codes = codes
         self._sessions = sessions
         self._find_subject = find_subject
@@ -97,7 +101,10 @@ class Authorize:
         self._ids = ids
 
     async def __call__(self, parameters: Parameters, cookies: BrowserCookies) -> Outcome:
-        """Answer a new request. Raises ``RequestNotForClient`` and ``Unavailable``; all else is told to the client."""
+        """Answer a new request.
+
+        Raises ``RequestNotForClient``, ``TooManyAttempts`` and ``Unavailable``; all else is told to the client.
+        """
         recipient = await self._check.recipient(parameters)
         try:
             request = await self._check(recipient, parameters)
@@ -209,7 +216,10 @@ class Authorize:
         self, request: AuthorizationRequest, transaction: AuthorizationTransaction | None, cookies: BrowserCookies
     ) -> tuple[AuthorizationTransaction, Secret[str]]:
         browser = self._transactions.browser(cookies.browser)
-        return transaction or await self._transactions.begin(request, browser), browser
+        if transaction is None:
+            await self._limits.on_waiting(cookies.address)
+            transaction = await self._transactions.begin(request, browser)
+        return transaction, browser
 
     # --- what the client is told ----------------------------------------------------------------------------------
 

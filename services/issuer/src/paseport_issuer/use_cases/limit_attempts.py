@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in."""
+"""How often somebody may try to sign in, and have clients wait for it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from paseport_shared.domain.ports.clock import Clock
 
 WINDOW: Final = timedelta(minutes=15)
 ATTEMPTS_PER_ACCOUNT: Final = 10
+REQUESTS_PER_ATTEMPT: Final = 10
+"""How many authorization requests an address may leave waiting, for each try to sign in that it has."""
 _IPV6_SITE_BITS: Final = 64
 
 
 class LimitAttempts:
-    """Counts tries per address and per account. Both methods raise ``TooManyAttempts`` and ``Unavailable``."""
+    """Counts per address and per account. All of it raises ``TooManyAttempts`` and ``Unavailable``."""
 
     def __init__(self, limiter: AttemptLimiter, clock: Clock, *, attempts_per_address: int) -> None:
         self._limiter = limiter
         self._clock = clock
         self._per_address = Limit(attempts_per_address, WINDOW)
         self._per_account = Limit(ATTEMPTS_PER_ACCOUNT, WINDOW)
+        self._waiting_per_address = Limit(attempts_per_address * REQUESTS_PER_ATTEMPT, WINDOW)
 
     async def from_address(self, address: str | None) -> None:
         """Count a try from this address, before anything of the request is read (LG-03, LG-17).
@@ -33,6 +36,11 @@ class LimitAttempts:
         await self._limiter.take(
             [Attempt(f"login:address:{_network_of(address)}", self._per_address)], self._clock.now()
         )
+
+    async def on_waiting(self, address: str | None) -> None:
+        """Count an authorization request that begins to wait: anybody may send one, and each is kept for a while."""
+        key = f"authorize:address:{_network_of(address)}"
+        await self._limiter.take([Attempt(key, self._waiting_per_address)], self._clock.now())
 
     async def on_account(self, login: str, user_id: UUID | None) -> str:
         """Count a try on an account and return its counter's key.
