@@ -79,6 +79,19 @@ def find_data_folder() -> DataFolder:
     return DataFolder(_data_dir(os.environ))
 
 
+def find_issuer(named: str | None) -> str | None:
+    """Return the issuer that a command is for: the one that was ``named``, else PASEPORT_ISSUER, else None."""
+    return named or os.environ.get("PASEPORT_ISSUER") or None
+
+
+def find_config_folder() -> Path:
+    """Return where this user's programs keep what they remember (XDG Base Directory)."""
+    named = os.environ.get("XDG_CONFIG_HOME", "")
+    # A relative path is to be ignored there.
+    base = Path(named) if Path(named).is_absolute() else Path.home() / ".config"
+    return base / "paseport"
+
+
 def load_settings(environment: Mapping[str, str] | None = None) -> EmbeddedSettings:
     """Read the settings. Raises ``SettingsProblems`` with everything that is wrong with them."""
     environment = os.environ if environment is None else environment

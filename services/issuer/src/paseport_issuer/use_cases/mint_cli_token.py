@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.client import OFFLINE_ACCESS, Client
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
@@ -43,7 +43,8 @@ class MintCliToken:
             session_id=None,
             # No family stands behind it: it cannot be refreshed, but every verifier wants to see one.
             family_id=self._ids.id128(),
-            scope=self._client.scope,
+            # Nothing outlives this token.
+            scope=tuple(name for name in self._client.scope if name != OFFLINE_ACCESS),
             audience=self._client.audience,
             auth_time=self._clock.now(),
             amr=("cli",),

@@ -13,6 +13,7 @@ from paseport_standalone.cli.clients import clients
 from paseport_standalone.cli.doctor import doctor
 from paseport_standalone.cli.errors import USAGE, CommandFailed
 from paseport_standalone.cli.keys import keys
+from paseport_standalone.cli.login import login, logout
 from paseport_standalone.cli.migrate import migrate
 from paseport_standalone.cli.output import Output
 from paseport_standalone.cli.run import run
@@ -37,6 +38,8 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("migrate")(migrate)
 app.command("doctor")(doctor)
+app.command("login")(login)
+app.command("logout")(logout)
 app.add_typer(users, name="users")
 app.add_typer(clients, name="clients")
 app.add_typer(keys, name="keys")

@@ -8,9 +8,8 @@ import typer
 
 from paseport_standalone.cli.errors import USAGE, CommandFailed
 from paseport_standalone.cli.issuer_client import ClientView, connect
-from paseport_standalone.cli.options import Json
+from paseport_standalone.cli.options import Issuer, Json
 from paseport_standalone.cli.output import Output
-from paseport_standalone.settings import find_data_folder
 
 _COLUMNS: Final = ("CLIENT", "NAME", "AUTHENTICATES WITH", "GRANTS", "STATUS", "SOURCE")
 
@@ -53,13 +52,14 @@ def list_clients(
     search: Annotated[str, typer.Option(help="Part of an id or a name.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many on one page.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Where the page starts: `next` of the page before.")] = None,
+    at: Issuer = None,
     json: Json = False,
 ) -> None:
     """List clients, those of the installation included, one page at a time."""
     output = Output(as_json=json)
     options = {"search": search or None, "cursor": cursor}
     query = {name: value for name, value in options.items() if value is not None} | {"limit": str(limit)}
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         page = issuer.clients(query)
     output.document(page)
     note = f"{len(page.items)} of {page.total} clients"
@@ -69,10 +69,10 @@ def list_clients(
 
 
 @clients.command("show")
-def show_client(client: ClientId, *, json: Json = False) -> None:
+def show_client(client: ClientId, *, at: Issuer = None, json: Json = False) -> None:
     """Show all about a client."""
     output = Output(as_json=json)
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         found = issuer.client(client)
     _show(output, found)
 
@@ -93,6 +93,7 @@ def create_client(
     without_pkce: Annotated[bool, typer.Option("--without-pkce", help="For software that cannot do PKCE.")] = False,
     access_token_lifetime: AccessLifetime = None,
     refresh_lifetime: RefreshLifetime = None,
+    at: Issuer = None,
     json: Json = False,
 ) -> None:
     """Create a client.
@@ -116,7 +117,7 @@ def create_client(
         "access_token_lifetime": access_token_lifetime,
         "refresh_lifetime": refresh_lifetime,
     }
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         created = issuer.create_client({field: value for field, value in stated.items() if value})
     output.document(created)
     output.table(_COLUMNS, [_row(created)])
@@ -144,6 +145,7 @@ def update_client(
     access_token_lifetime: AccessLifetime = None,
     refresh_lifetime: RefreshLifetime = None,
     clear: Annotated[list[str] | None, typer.Option(help=f"Empty one of {', '.join(_CLEARABLE)}; repeatable.")] = None,
+    at: Issuer = None,
     json: Json = False,
 ) -> None:
     """Change what is named. A list that is named replaces the one before.
@@ -173,7 +175,7 @@ def update_client(
     if not changes:
         raise CommandFailed("usage", "Name what to change.", exit_code=USAGE)
     output = Output(as_json=json)
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         changed = issuer.change_client(client, changes)
     _show(output, changed)
 
@@ -185,11 +187,12 @@ def roll_secret(
     previous_expires_in: Annotated[
         int, typer.Option(min=0, help="Seconds that the secret in use goes on; 0: it ends now, as after a leak.")
     ] = 86_400,
+    at: Issuer = None,
     json: Json = False,
 ) -> None:
     """Make a new secret, printed now and never again. Two are live until the older one ends."""
     output = Output(as_json=json)
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         rolled = issuer.roll_client_secret(client, previous_expires_in)
     output.document(rolled)
     _tell_secret(output, rolled.client_secret)
@@ -203,11 +206,12 @@ def delete_secret(
     client: ClientId,
     secret_id: Annotated[str, typer.Argument(metavar="SECRET", help="Its id, as `show` lists it.", show_default=False)],
     *,
+    at: Issuer = None,
     json: Json = False,
 ) -> None:
     """End a secret now, even the last one."""
     output = Output(as_json=json)
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         issuer.delete_client_secret(client, secret_id)
     output.document({"client_id": client, "deleted_secret": secret_id})
     output.say(f"Secret {secret_id} of {client} has ended.")
@@ -218,6 +222,7 @@ def delete_client(
     client: ClientId,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do it: there is no way back.")] = False,
+    at: Issuer = None,
     json: Json = False,
 ) -> None:
     """Delete a client for good: its id is never given out again."""
@@ -225,7 +230,7 @@ def delete_client(
         advice = f"To stop it for a while: paseport clients update {client} --disable"
         raise CommandFailed("usage", "Deleting is for good. Repeat with --yes.", advice=advice, exit_code=USAGE)
     output = Output(as_json=json)
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         issuer.delete_client(client)
     output.document({"deleted": client})
     output.say(f"Deleted {client}.")

@@ -23,7 +23,7 @@ from paseport_shared.settings import SettingsProblems
 from paseport_standalone import ports
 from paseport_standalone.app_build import AppBuildProblem, load_app_build
 from paseport_standalone.cli.errors import FAILED, CommandFailed
-from paseport_standalone.cli.issuer_client import connect
+from paseport_standalone.cli.issuer_client import connect_here
 from paseport_standalone.cli.options import Json
 from paseport_standalone.cli.output import Output
 from paseport_standalone.data_folder import DataFolder
@@ -193,7 +193,7 @@ def _issuer(folder: DataFolder) -> Check:
     if runtime is None:
         return Check("issuer", "ok", "Not running.", "Start it with `paseport run`.")
     try:
-        with connect(folder) as issuer:
+        with connect_here(folder) as issuer:
             signing = [key for key in issuer.published_keys() if key.status == "active"]
     except CommandFailed as error:
         return Check("issuer", "fail", error.message, error.advice)

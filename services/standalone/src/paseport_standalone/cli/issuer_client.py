@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Final
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
 import msgspec
 from paseport_shared.domain.models.identifiers import canonical
 
-from paseport_standalone.cli.errors import NOT_RUNNING, CommandFailed, FieldError
+from paseport_standalone.cli.browser_sign_in import refreshed
+from paseport_standalone.cli.errors import NOT_RUNNING, CommandFailed
+from paseport_standalone.cli.issuer_http import answer, issuer_url, open_here, open_issuer, read
+from paseport_standalone.cli.sign_ins import SignIns
 from paseport_standalone.data_folder import DataFolder, DataFolderProblem
-from paseport_standalone.ports import HOST
+from paseport_standalone.settings import find_config_folder, find_data_folder, find_issuer
 
-_TIMEOUT_SECONDS: Final = 10.0
 _PAGE: Final = 200
-
-_Wire = TypeVar("_Wire")
+_SPARE_SECONDS: Final = 60.0
+"""How long an access token must still be good to begin a command with it."""
 
 
 class UserView(msgspec.Struct, frozen=True):
@@ -123,15 +126,8 @@ class _Token(msgspec.Struct, frozen=True):
     access_token: str
 
 
-class _Problem(msgspec.Struct, frozen=True):
-    code: str
-    detail: str | None = None
-    title: str | None = None
-    errors: tuple[FieldError, ...] = ()
-
-
 class IssuerClient:
-    """The issuer of one data folder, as the built-in account ``cli``. Every method raises ``CommandFailed``."""
+    """An issuer, as the holder of an access token. Every method raises ``CommandFailed``."""
 
     def __init__(self, http: httpx.Client, token: str) -> None:
         self._http = http
@@ -139,44 +135,44 @@ class IssuerClient:
 
     def users(self, query: dict[str, str]) -> UserPage:
         """Return one page of users; ``query`` is that of ``GET /users/v1``."""
-        return _read(self._send("GET", "/users/v1", params=query), UserPage)
+        return read(self._send("GET", "/users/v1", params=query), UserPage)
 
     def create_user(self, user: dict[str, object]) -> UserView:
         """Create a user."""
-        return _read(self._send("POST", "/users/v1", json=user), UserView)
+        return read(self._send("POST", "/users/v1", json=user), UserView)
 
     def find_user(self, name: str) -> UserView:
         """Return the user with this id, user name or e-mail address."""
-        return _read(self._find(name), UserView)
+        return read(self._find(name), UserView)
 
     def change_user(self, name: str, changes: dict[str, object]) -> UserView:
         """Change a user as it stands now: a change by somebody else in between is refused, not overwritten."""
         found = self._find(name)
-        user = _read(found, UserView)
+        user = read(found, UserView)
         headers = {"If-Match": found.headers.get("ETag", "")}
-        return _read(self._send("PATCH", f"/users/v1/{user.id}", json=changes, headers=headers), UserView)
+        return read(self._send("PATCH", f"/users/v1/{user.id}", json=changes, headers=headers), UserView)
 
     def reset_password(self, user_id: str) -> ResetLink:
         """Make a link with which its holder sets a new password once."""
-        return _read(self._send("POST", f"/users/v1/{user_id}/password-reset"), ResetLink)
+        return read(self._send("POST", f"/users/v1/{user_id}/password-reset"), ResetLink)
 
     def clients(self, query: dict[str, str]) -> ClientPage:
         """Return one page of clients; ``query`` is that of ``GET /clients/v1``."""
-        return _read(self._send("GET", "/clients/v1", params=query), ClientPage)
+        return read(self._send("GET", "/clients/v1", params=query), ClientPage)
 
     def client(self, client_id: str) -> ClientView:
         """Return one client."""
-        return _read(self._send("GET", _client_path(client_id)), ClientView)
+        return read(self._send("GET", _client_path(client_id)), ClientView)
 
     def create_client(self, client: dict[str, object]) -> CreatedClient:
         """Create a client."""
-        return _read(self._send("POST", "/clients/v1", json=client), CreatedClient)
+        return read(self._send("POST", "/clients/v1", json=client), CreatedClient)
 
     def change_client(self, client_id: str, changes: dict[str, object]) -> ClientView:
         """Change a client as it stands now: a change by somebody else in between is refused, not overwritten."""
         path = _client_path(client_id)
         headers = {"If-Match": self._send("GET", path).headers.get("ETag", "")}
-        return _read(self._send("PATCH", path, json=changes, headers=headers), ClientView)
+        return read(self._send("PATCH", path, json=changes, headers=headers), ClientView)
 
     def delete_client(self, client_id: str) -> None:
         """Delete a client as it stands now."""
@@ -187,7 +183,7 @@ class IssuerClient:
     def roll_client_secret(self, client_id: str, previous_expires_in: int) -> RolledSecret:
         """Make a new secret for a client."""
         body: dict[str, object] = {"previous_expires_in": previous_expires_in}
-        return _read(self._send("POST", f"{_client_path(client_id)}/secrets", json=body), RolledSecret)
+        return read(self._send("POST", f"{_client_path(client_id)}/secrets", json=body), RolledSecret)
 
     def delete_client_secret(self, client_id: str, secret_id: str) -> None:
         """End one secret of a client."""
@@ -195,7 +191,7 @@ class IssuerClient:
 
     def published_keys(self) -> tuple[KeyView, ...]:
         """Return the published keys."""
-        return _read(self._send("GET", "/.well-known/paserk.json"), _KeyDocument).keys
+        return read(self._send("GET", "/.well-known/paserk.json"), _KeyDocument).keys
 
     def _find(self, name: str) -> httpx.Response:
         if (user_id := _as_uuid(name)) is not None:
@@ -220,12 +216,53 @@ class IssuerClient:
         json: dict[str, object] | None = None,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        return _answer(self._http, method, path, params=params, json=json, headers=self._headers | (headers or {}))
+        return answer(self._http, method, path, params=params, json=json, headers=self._headers | (headers or {}))
 
 
 @contextmanager
-def connect(folder: DataFolder) -> Iterator[IssuerClient]:
-    """Open the way to the issuer that serves ``folder``. Raises ``CommandFailed``."""
+def connect(named: str | None) -> Iterator[IssuerClient]:
+    """Open the way to an issuer, as whoever signed in there; to the one of the data folder where none is named.
+
+    Raises ``CommandFailed``.
+    """
+    issuer = find_issuer(named)
+    if issuer is None:
+        with connect_here(find_data_folder()) as client:
+            yield client
+        return
+    issuer = issuer_url(issuer)
+    with open_issuer(issuer) as http:
+        token = _token_of(SignIns(find_config_folder()), issuer, http)
+        try:
+            yield IssuerClient(http, token)
+        except CommandFailed as error:
+            if error.code == "invalid_token":
+                # Its access token was good for a while yet: somebody has ended the sign-in.
+                raise _signed_out(issuer) from error
+            raise
+
+
+def _token_of(sign_ins: SignIns, issuer: str, http: httpx.Client) -> str:
+    """Return an access token that is good for a while, refreshing it where it is not."""
+    with sign_ins.locked():
+        held = sign_ins.find(issuer)
+        if held is None:
+            raise _signed_out(issuer)
+        if held.expires_at - time.time() < _SPARE_SECONDS:
+            try:
+                held = refreshed(http, issuer, held)
+            except CommandFailed as error:
+                if error.code != "invalid_grant":
+                    raise
+                sign_ins.remove(issuer)
+                raise _signed_out(issuer) from error
+            sign_ins.put(issuer, held)
+    return held.access_token
+
+
+@contextmanager
+def connect_here(folder: DataFolder) -> Iterator[IssuerClient]:
+    """Open the way to the issuer that serves ``folder``, as the built-in account ``cli``. Raises ``CommandFailed``."""
     runtime = folder.find_runtime()
     if runtime is None:
         raise _not_running(folder)
@@ -235,64 +272,11 @@ def connect(folder: DataFolder) -> Iterator[IssuerClient]:
         raise CommandFailed("data_folder_problem", str(error)) from error
     if secret is None:
         raise _not_running(folder)
-    with _open(runtime.internal_url) as internal:
+    with open_here(runtime.internal_url) as internal:
         headers = {"Authorization": f"Bearer {secret.reveal()}"}
-        token = _read(_answer(internal, "POST", "/internal/v1/cli-token", headers=headers), _Token)
-    with _open(runtime.public_url) as http:
+        token = read(answer(internal, "POST", "/internal/v1/cli-token", headers=headers), _Token)
+    with open_here(runtime.public_url) as http:
         yield IssuerClient(http, token.access_token)
-
-
-def _open(url: str) -> httpx.Client:
-    """Return a client of a port of this machine.
-
-    It connects to the address itself: ``localhost`` may also be ``::1``, where another program may listen. No proxy and
-    no redirect takes the secret elsewhere.
-    """
-    parts = urlsplit(url)
-    return httpx.Client(
-        base_url=f"http://{HOST}:{parts.port or 80}",
-        headers={"Host": parts.netloc},
-        timeout=_TIMEOUT_SECONDS,
-        trust_env=False,
-        follow_redirects=False,
-    )
-
-
-def _answer(
-    http: httpx.Client,
-    method: str,
-    path: str,
-    *,
-    headers: dict[str, str],
-    params: dict[str, str] | None = None,
-    json: dict[str, object] | None = None,
-) -> httpx.Response:
-    try:
-        response = http.request(method, path, params=params, json=json, headers=headers)
-    except httpx.HTTPError as error:
-        raise CommandFailed(
-            "issuer_unreachable",
-            f"The issuer at {http.base_url} did not answer: {type(error).__name__}.",
-            advice="Is it still running? See `paseport doctor`.",
-            exit_code=NOT_RUNNING,
-        ) from error
-    if response.is_success:
-        return response
-    try:
-        problem = msgspec.json.decode(response.content, type=_Problem)
-    except msgspec.DecodeError as error:
-        message = f"The issuer answered {response.status_code} to {method} {path}."
-        raise CommandFailed("unexpected_answer", message) from error
-    raise CommandFailed(problem.code, problem.detail or problem.title or problem.code, errors=problem.errors)
-
-
-def _read(response: httpx.Response, wire: type[_Wire]) -> _Wire:
-    try:
-        return msgspec.json.decode(response.content, type=wire)
-    except msgspec.DecodeError as error:
-        raise CommandFailed(
-            "unexpected_answer", f"The issuer's answer cannot be read: {error}. Do both come from one installation?"
-        ) from error
 
 
 def _client_path(client_id: str) -> str:
@@ -307,6 +291,12 @@ def _as_uuid(name: str) -> UUID | None:
         return UUID(name)
     except ValueError:
         return None
+
+
+def _signed_out(issuer: str) -> CommandFailed:
+    return CommandFailed(
+        "signed_out", f"You are not signed in to {issuer}.", advice=f"Sign in: paseport login --issuer {issuer}"
+    )
 
 
 def _not_running(folder: DataFolder) -> CommandFailed:

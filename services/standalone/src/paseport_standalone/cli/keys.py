@@ -5,9 +5,8 @@ from __future__ import annotations
 import typer
 
 from paseport_standalone.cli.issuer_client import connect
-from paseport_standalone.cli.options import Json
+from paseport_standalone.cli.options import Issuer, Json
 from paseport_standalone.cli.output import Output
-from paseport_standalone.settings import find_data_folder
 
 keys = typer.Typer(help="Look at the keys that verify access tokens.", no_args_is_help=True)
 
@@ -18,10 +17,10 @@ def keys_commands() -> None:
 
 
 @keys.command("list")
-def list_keys(*, json: Json = False) -> None:
+def list_keys(*, at: Issuer = None, json: Json = False) -> None:
     """List the published keys, oldest first."""
     output = Output(as_json=json)
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         published = issuer.published_keys()
     output.document({"keys": published})
     rows = ((key.kid, key.status, key.not_before or "", key.not_after or "") for key in published)

@@ -10,9 +10,8 @@ from paseport_shared.domain.models.roles import USER
 
 from paseport_standalone.cli.errors import USAGE, CommandFailed
 from paseport_standalone.cli.issuer_client import UserView, connect
-from paseport_standalone.cli.options import Json, Login
+from paseport_standalone.cli.options import Issuer, Json, Login
 from paseport_standalone.cli.output import Output
-from paseport_standalone.settings import find_data_folder
 
 _COLUMNS: Final = ("USER NAME", "E-MAIL", "ROLES", "STATUS", "PASSWORD", "ID")
 
@@ -30,13 +29,14 @@ def list_users(
     ),
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many on one page.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Where the page starts: `next` of the page before.")] = None,
+    at: Issuer = None,
     json: Json = False,
 ) -> None:
     """List users, one page at a time."""
     output = Output(as_json=json)
     options = {"search": search or None, "role": role, "status": status, "sort": sort, "cursor": cursor}
     query = {name: value for name, value in options.items() if value is not None} | {"limit": str(limit)}
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         page = issuer.users(query)
     output.document(page)
     note = f"{len(page.items)} of {page.total} users"
@@ -55,6 +55,7 @@ def create_user(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password, one line, from standard input.")
     ] = False,
+    at: Issuer = None,
     json: Json = False,
 ) -> None:
     """Create a user.
@@ -68,7 +69,7 @@ def create_user(
         wanted["display_name"] = display_name
     if password_stdin:
         wanted["password"] = _read_password()
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         user = issuer.create_user(wanted)
     _show(output, user)
     if not user.has_password:
@@ -83,34 +84,35 @@ def set_roles(
     ] = None,
     *,
     none: Annotated[bool, typer.Option("--none", help="Take all roles away.")] = False,
+    at: Issuer = None,
     json: Json = False,
 ) -> None:
     """Give a user exactly these roles. In force within a second, with the tokens that are out already."""
     if bool(roles) == none:
         raise CommandFailed("usage", "Name the roles, or take all away with --none.", exit_code=USAGE)
-    _change(user, {"roles": roles or []}, as_json=json)
+    _change(at, user, {"roles": roles or []}, as_json=json)
 
 
 @users.command("disable")
-def disable_user(user: Login, *, json: Json = False) -> None:
+def disable_user(user: Login, *, at: Issuer = None, json: Json = False) -> None:
     """Lock a user out: sessions, refresh tokens and access tokens die at once."""
-    _change(user, {"disabled": True}, as_json=json)
+    _change(at, user, {"disabled": True}, as_json=json)
 
 
 @users.command("enable")
-def enable_user(user: Login, *, json: Json = False) -> None:
+def enable_user(user: Login, *, at: Issuer = None, json: Json = False) -> None:
     """Let a disabled user sign in again."""
-    _change(user, {"disabled": False}, as_json=json)
+    _change(at, user, {"disabled": False}, as_json=json)
 
 
 @users.command("reset-password")
-def reset_password(user: Login, *, json: Json = False) -> None:
+def reset_password(user: Login, *, at: Issuer = None, json: Json = False) -> None:
     """Print a link with which its holder sets a new password: once, within 30 minutes.
 
     Hand it over on a way that only the user reads. Sessions end when the link is used; an older link stops working now.
     """
     output = Output(as_json=json)
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         found = issuer.find_user(user)
         link = issuer.reset_password(found.id)
     output.document({"user": found, "url": link.url, "expires_at": link.expires_at})
@@ -118,9 +120,9 @@ def reset_password(user: Login, *, json: Json = False) -> None:
     output.say(link.url)
 
 
-def _change(name: str, changes: dict[str, object], *, as_json: bool) -> None:
+def _change(at: str | None, name: str, changes: dict[str, object], *, as_json: bool) -> None:
     output = Output(as_json=as_json)
-    with connect(find_data_folder()) as issuer:
+    with connect(at) as issuer:
         user = issuer.change_user(name, changes)
     _show(output, user)
 

@@ -21,6 +21,8 @@ FIRST_PARTY_SCOPE: Final = tuple(scope for scope in SCOPES if scope != OFFLINE_A
 BUILT_IN_IDS: Final = frozenset({"bff", "cli", "mobile"})
 """Ids that nobody else gets, whether the installation has the client or not."""
 BFF_CALLBACK_PATH: Final = "/auth/v1/callback"
+CLI_REDIRECT_URI: Final = "http://127.0.0.1/callback"
+"""On any port, as of every native client (RFC 8252 §7.3)."""
 
 
 class ApplicationType(enum.Enum):
@@ -161,10 +163,12 @@ def built_in_clients(
         "cli",
         name="Paseport command line",
         first_party=True,
-        scope=FIRST_PARTY_SCOPE,
+        # It stays signed in when the browser signs out, and is ended among the devices.
+        scope=SCOPES,
         audience=audience,
         application_type=ApplicationType.NATIVE,
         grants=grants,
+        redirect_uris=(CLI_REDIRECT_URI,),
         source=ClientSource.BUILT_IN,
     )
     if not mobile_redirect_uris:
