@@ -95,6 +95,24 @@ async def test_a_first_party_client_needs_no_consent(http: HttpWorld, browser: h
     assert answer["code"].startswith("pac_")
 
 
+@pytest.mark.parametrize("redirect_uri", ["http://127.0.0.1:53682/cb", "com.example.phone:/cb"])
+async def test_a_program_that_may_be_anybody_gets_nothing_without_the_person(
+    http: HttpWorld, browser: httpx.AsyncClient, redirect_uri: str
+) -> None:
+    """RFC 8252 §8.6, AZ-24: whoever runs on the machine could ask in this name; an https address belongs to one."""
+    party = phone(redirect_uri=redirect_uri)
+    asked = await browser.get(AUTHORIZE, params=party.request())
+    assert answer_of(await sign_in_for(browser, asked))["code"], "typing the password was an answer"
+
+    for _ in range(2):
+        again = await browser.get(AUTHORIZE, params=party.request())
+        silent = await browser.get(AUTHORIZE, params=party.request(prompt="none"))
+        assert answer_of(silent)["error"] == "consent_required"
+        assert answer_of(await agree_for(browser, again))["code"]
+    claimed = await browser.get(AUTHORIZE, params=phone().request())
+    assert answer_of(claimed)["code"]
+
+
 async def test_who_does_not_agree_sends_the_client_away(http: HttpWorld, browser: httpx.AsyncClient) -> None:
     asked = await sign_in_for(browser, await browser.get(AUTHORIZE, params=shop().request()))
 

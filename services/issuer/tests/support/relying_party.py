@@ -144,7 +144,7 @@ def wiki() -> Party:
     return Party("wiki", "https://wiki.example/cb", "openid email", in_form={"client_secret": WIKI_SECRET})
 
 
-def phone(scope: str = "openid profile roles", redirect_uri: str = "http://127.0.0.1:53682/cb") -> Party:
+def phone(scope: str = "openid profile roles", redirect_uri: str = "https://phone.example/cb") -> Party:
     """A first-party client without a secret."""
     return Party("phone", redirect_uri, scope)
 

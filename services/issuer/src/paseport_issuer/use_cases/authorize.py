@@ -201,10 +201,15 @@ class Authorize:
         session: Session,
         transaction: AuthorizationTransaction | None,
     ) -> bool:
+        has_agreed = transaction is not None and transaction.consented_by == session.user_id
+        if _may_be_anybody(client, request.redirect_uri):
+            # Typing the password for it is an answer too.
+            has_signed_in = transaction is not None and session.auth_time >= transaction.created_at
+            return not (has_agreed or (client.first_party and has_signed_in))
         if client.first_party:
             return False
         if Prompt.CONSENT in request.prompt:
-            return transaction is None or transaction.consented_by != session.user_id
+            return not has_agreed
 
         async def find(record: RecordTransaction) -> Consent | None:
             return await record.consents.find(session.user_id, client.client_id)
@@ -259,3 +264,12 @@ class Authorize:
         """Return what every answer ends with (RFC 6749 §4.1.2, RFC 9207 §2)."""
         issuer = (("iss", self._issuer),)
         return issuer if state is None else (("state", state), *issuer)
+
+
+def _may_be_anybody(client: Client, redirect_uri: str) -> bool:
+    """Say whether any program on the person's machine could be asking under this client's name (RFC 8252 §8.6).
+
+    Then no request is granted without the person, however often the client was allowed before (RFC 6749 §10.2). An
+    https address is reached by whom it belongs to alone.
+    """
+    return client.is_public and not redirect_uri.startswith("https://")
