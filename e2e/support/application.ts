@@ -34,8 +34,14 @@ export class Application implements AsyncDisposable {
 		this.#close = close;
 	}
 
-	/** Register an application and start its site; both end with it. */
-	static async start(api: Api, name = 'Weather station'): Promise<Application> {
+	/**
+	 * Register an application and start its site; both end with it. With `host`, its pages are on that host instead of this
+	 * machine, and nothing answers there.
+	 */
+	static async start(
+		api: Api,
+		{ name = 'Weather station', host }: { name?: string; host?: string } = {}
+	): Promise<Application> {
 		const server = createServer((_, response) => {
 			response.setHeader('Content-Type', 'text/html; charset=utf-8');
 			response.end(
@@ -43,12 +49,13 @@ export class Application implements AsyncDisposable {
 			);
 		}).listen(0, '127.0.0.1');
 		await once(server, 'listening');
-		const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+		const { port } = server.address() as AddressInfo;
+		const origin = host === undefined ? `http://127.0.0.1:${port}` : `https://${host}`;
 		const id = `app-${unique()}`;
 		await api.createClient({
 			client_id: id,
 			name,
-			application_type: 'native',
+			application_type: host === undefined ? 'native' : 'web',
 			auth_method: 'none',
 			grants: ['authorization_code', 'refresh_token'],
 			scopes,

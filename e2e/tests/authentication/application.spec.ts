@@ -40,21 +40,40 @@ test.describe('A · Signing in to another application', () => {
 		expect(tokens.scope.split(' ').sort()).toEqual(['email', 'offline_access', 'openid', 'profile']);
 	});
 
-	test('what was allowed once is not asked again, and more than that is', async ({
+	test('what was allowed once is not asked again, and more than that is', async ({ page, people, api }) => {
+		await using application = await Application.start(api, { host: 'weather.example.test' });
+		const back = /^https:\/\/weather\.example\.test\/callback\?code=/;
+		await openAs(page, await people.create());
+		// What leads to the other host is looked at and not followed.
+		const ways: (string | undefined)[] = [];
+		await page.route('**/oauth2/authorize/continue?*', async (route) => {
+			const response = await route.fetch({ maxRedirects: 0 });
+			ways.push(response.headers()['location']);
+			await route.fulfill({ status: 204 });
+		});
+		await page.goto(application.request());
+		await expect(page.getByText('You go on to weather.example.test.')).toBeVisible();
+		await allow(page).click();
+		await expect.poll(() => ways).toEqual([expect.stringMatching(back)]);
+
+		const next = await page.request.get(application.request(), { maxRedirects: 0 });
+		expect(next.headers()['location']).toMatch(back);
+
+		await page.goto(application.request({ scope: 'openid roles' }));
+		await expect(page.getByRole('listitem').filter({ hasText: 'See your roles' })).toBeVisible();
+	});
+
+	test('for an app on this device somebody is asked each time, since any program could pose as it', async ({
 		page,
 		people,
 		application
 	}) => {
 		await openAs(page, await people.create());
-		await page.goto(application.request());
-		await allow(page).click();
-		await application.answer(page);
-
-		await page.goto(application.request());
-		expect((await application.answer(page)).get('code')).toBeTruthy();
-
-		await page.goto(application.request({ scope: 'openid roles' }));
-		await expect(page.getByRole('listitem').filter({ hasText: 'See your roles' })).toBeVisible();
+		for (let time = 0; time < 2; time += 1) {
+			await page.goto(application.request());
+			await allow(page).click();
+			expect((await application.answer(page)).get('code')).toBeTruthy();
+		}
 	});
 
 	test('somebody denies, and the application is told so', async ({ page, people, application }) => {
@@ -166,7 +185,7 @@ test.describe('A · Signing in to another application', () => {
 
 	test('a name that is markup is shown as it is (BF-14)', async ({ page, people, api, watch }) => {
 		const name = '<img src=x onerror=alert(1)>';
-		await using application = await Application.start(api, name);
+		await using application = await Application.start(api, { name });
 		watch.allowOrigin(application.origin);
 
 		await page.goto(application.request());
