@@ -27,6 +27,8 @@ from paseport_shared.http.openapi import openapi_document
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 SHOP = Client("shop", name="Shop", first_party=False, scope=(), audience="", auth_method=ClientAuthMethod.BASIC)
 PROBLEM = {"$ref": "#/components/schemas/ProblemResponse"}
+OAUTH = {"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"}
+"""Refuse in their own form (RFC 6749 §5.2), except what the frame refuses before them."""
 FRAMEWORK_ANSWERS = {400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 503}
 
 # Values that mean something to some layer below, and values that mean nothing to any.
@@ -222,13 +224,7 @@ def check(answer: httpx.Response, document: dict[str, Any]) -> None:
         assert answer.status_code in FRAMEWORK_ANSWERS
         if template == "/health/ready" and answer.status_code == 503:
             return
-        is_described = answer.request.method == "POST" and template in (
-            "/oauth2/token",
-            "/oauth2/revoke",
-            "/oauth2/introspect",
-        )
-        if is_described:
-            assert answer.headers["content-type"] == "application/json"
+        if template in OAUTH and answer.headers["content-type"] == "application/json":
             assert answer.json().keys() == {"error", "error_description"}
             return
         assert answer.headers["content-type"] == "application/problem+json"

@@ -164,7 +164,9 @@ async def test_without_an_origin_only_same_origin_speaks(http: HttpWorld, path: 
 def test_every_unsafe_route_is_guarded_or_uses_no_cookie(http: HttpWorld) -> None:
     """Route by route: a route that is added without thinking of this fails here."""
     bearer_only = {"/users/v1", "/users/v1/{user_id:uuid}", "/users/v1/{user_id:uuid}/password-reset"}
-    bearer_only |= {path for path in (route.path for route in http.public.routes) if path.startswith("/clients/v1")}
+    bearer_only |= {
+        path for path in (route.path for route in http.public.routes) if path.startswith(("/clients/v1", "/me/v1"))
+    }
     # They authenticate a client or a token, or only repeat a request as a GET.
     cookieless = {"/auth/v1/password/reset", "/oauth2/authorize", "/oauth2/logout", "/userinfo"}
     cookieless |= {"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"}
