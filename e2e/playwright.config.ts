@@ -11,7 +11,7 @@ export default defineConfig({
 	// The account of the command line exists in the embedded mode alone.
 	...(stack ? { grepInvert: /@embedded/ } : {}),
 	globalSetup: './support/start-paseport.ts',
-	outputDir: 'test-results',
+	outputDir: stack ? 'test-results/stack' : 'test-results/embedded',
 	// One picture per page, theme and size. `npm run test:update-screenshots` draws them anew; look at them before you commit.
 	snapshotPathTemplate: 'screenshots/{arg}-{projectName}{ext}',
 	// Text is drawn by the operating system: the committed pictures are of Linux with the DejaVu fonts (support/fonts.conf).
