@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -29,6 +30,8 @@ _INSTALLATION: Final = "paseport"
 _CONNECT_TIMEOUT_SECONDS: Final = 5
 
 _Rows: TypeAlias = Sequence[Sequence[Any]]
+Ask: TypeAlias = Callable[[str], Awaitable[_Rows]]
+"""Runs one statement and returns its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,9 @@ class MariaDb(Service):
             return str(refused)
         return None
 
-    async def _execute(self, statements: Sequence[str]) -> _Rows:
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Ask]:
+        """Open an administrator's connection for the block: a transaction stays open from one statement to the next."""
         connection = await asyncmy.connect(
             host=self.host,
             port=self.port,
@@ -187,15 +192,24 @@ class MariaDb(Service):
             autocommit=True,
             connect_timeout=_CONNECT_TIMEOUT_SECONDS,
         )
-        try:
-            rows: _Rows = ()
+
+        async def ask(statement: str) -> _Rows:
             async with connection.cursor() as cursor:
-                for statement in statements:
-                    await cursor.execute(statement)
-                    rows = await cursor.fetchall()
+                await cursor.execute(statement)
+                rows: _Rows = await cursor.fetchall()
             return rows
+
+        try:
+            yield ask
         finally:
             await connection.ensure_closed()
+
+    async def _execute(self, statements: Sequence[str]) -> _Rows:
+        rows: _Rows = ()
+        async with self.connection() as ask:
+            for statement in statements:
+                rows = await ask(statement)
+        return rows
 
 
 def _url(user: tuple[str, str], address: tuple[str, int], database: str) -> str:
