@@ -72,7 +72,12 @@ test.describe('A · Staying signed in', () => {
 			expect.objectContaining({ ...shared, name: cookieName('refresh'), sameSite: 'Strict' }),
 			expect.objectContaining({ ...shared, name: cookieName('session'), sameSite: 'Lax' }),
 			// Binds sign-in transactions to this browser; it outlives them, and opens nothing.
-			expect.objectContaining({ ...shared, name: cookieName('txn'), sameSite: 'Lax' })
+			expect.objectContaining({
+				...shared,
+				name: cookieName('txn'),
+				sameSite: 'Lax',
+				expires: expect.any(Number)
+			})
 		]);
 	});
 

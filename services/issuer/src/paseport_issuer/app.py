@@ -176,6 +176,7 @@ class Issuer:
             "alteration": use.change_client,
             "authenticate_client": use.authenticate_client,
             "authorization": use.authorize,
+            "browsers": use.transactions,
             "change": use.change_user,
             "clients": use.read_clients,
             "consents": use.read_consents,

@@ -150,6 +150,7 @@ class UseCases:
     roll_client_secret: RollClientSecret
     read_clients: ReadClients
     authorize: Authorize
+    transactions: SignInTransactions
     give_consent: GiveConsent
     sign_in_app: SignInApp
     authenticate_client: AuthenticateClient
@@ -319,6 +320,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         ),
         read_clients=ReadClients(defined_clients, record),
         authorize=authorize,
+        transactions=transactions,
         give_consent=GiveConsent(authorize=authorize, transactions=transactions, record=record, clock=clock, ids=ids),
         sign_in_app=SignInApp(
             issuer=issuer,

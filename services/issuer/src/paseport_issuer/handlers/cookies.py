@@ -10,6 +10,7 @@ from litestar import Request
 from litestar.datastructures import Cookie
 from paseport_shared.domain.models.secret import Secret
 
+_BROWSER_SECONDS: Final = 365 * 86_400
 _PLAIN: Final = re.compile(r"[0-9A-Za-z_-]*")
 
 
@@ -34,7 +35,8 @@ class _PlainCookie(Cookie):
 class Cookies:
     """The browser's cookies. ``secure`` adds the ``__Host-`` prefix, which pins Secure, Path=/ and no Domain.
 
-    They are session cookies of the browser: the server's clock decides how long what they name lives (BF-12).
+    Session and refresh token are session cookies of the browser: the server's clock decides how long what they name
+    lives (BF-12).
     """
 
     secure: bool
@@ -63,8 +65,12 @@ class Cookies:
         return self._cookie(self.refresh_name, value.reveal(), "strict")
 
     def browser(self, value: Secret[str]) -> Cookie:
-        """Return the cookie of sign-in transactions. Lax: the way back from a client or a provider is a link."""
-        return self._cookie(self.browser_name, value.reveal(), "lax")
+        """Return the cookie of sign-in transactions. Lax: the way back from a client or a provider is a link.
+
+        It outlives the browser: tabs that are opened again together begin their sign-ins at the same moment, and each
+        would be given a secret of its own, of which the last one replaced the others.
+        """
+        return self._cookie(self.browser_name, value.reveal(), "lax", max_age=_BROWSER_SECONDS)
 
     def cleared(self) -> list[Cookie]:
         """Return what removes both."""

@@ -24,6 +24,7 @@ from paseport_issuer.use_cases.limit_attempts import LimitAttempts
 from paseport_issuer.use_cases.login_local import LoginLocal, LoginLocalCommand, SignedIn, TransactionOfBrowser
 from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset, RedeemResetCommand
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand, RefreshTokens
+from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -39,6 +40,7 @@ async def login_local(
     request: Request[Any, Any, Any],
     data: JSONBody[LocalLoginRequest],
     login: NamedDependency[LoginLocal],
+    browsers: NamedDependency[SignInTransactions],
     jar: NamedDependency[Cookies],
     caller: NamedDependency[Caller],
 ) -> Response[TokenResponse | Continuation]:
@@ -51,7 +53,9 @@ async def login_local(
     signed_in = await login(command)
     if isinstance(signed_in, SignedIn):
         return Response(Continuation(continue_path(signed_in.transaction_id)), cookies=[jar.session(signed_in.cookie)])
-    set_cookies = [jar.refresh(signed_in.refresh_token)]
+    # Sign-ins that are begun in this browser later, by several tabs at once perhaps, find the secret there.
+    browser = browsers.browser(jar.read_browser(request))
+    set_cookies = [jar.refresh(signed_in.refresh_token), jar.browser(browser)]
     if signed_in.session_cookie is not None:
         set_cookies.append(jar.session(signed_in.session_cookie))
     return Response(TokenResponse.of(signed_in.access_token), cookies=set_cookies)
