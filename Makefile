@@ -14,8 +14,10 @@ FRONTEND_READY := frontend/node_modules/.setup-done
 E2E_READY := e2e/node_modules/.setup-done
 SPA_BUILT := frontend/build/.build-done
 
-# A file's tests stay together: they share what they started. Each process starts servers of its own, hence the bound.
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
+# A file's tests stay together: they share what they started. One process more than processors, since tests wait for
+# servers; each starts servers of its own, hence the bound.
+PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 : 4)))
+SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadfile
 
 .PHONY: help setup services run stack test lint types contracts test-unit test-http test-drills test-frontend e2e conformance drills fmt openapi bench bench-stack lock clean
 
@@ -57,7 +59,7 @@ test-http: $(PYTHON_READY) $(SPA_BUILT) services ## The services over HTTP
 	$(BIN)/pytest $(SIDE_BY_SIDE) services/*/tests/http
 
 test-drills: $(PYTHON_READY) services ## The whole installation while its parts fail
-	$(BIN)/pytest $(SIDE_BY_SIDE) e2e/drills/failure_table
+	$(BIN)/pytest --numprocesses 2 --dist loadfile e2e/drills/failure_table
 	$(BIN)/pytest e2e/drills --ignore e2e/drills/failure_table
 
 drills: $(PYTHON_READY) services ## A hundred failovers under load; takes a quarter of an hour
