@@ -248,7 +248,7 @@ async def test_the_header_against_forgery_is_one_constant(http: HttpWorld, path:
     "target", ["//evil.example", "/\\evil.example", "https:evil.example", "https://evil.example", "%2f%2fevil"]
 )
 async def test_no_answer_leads_anywhere_that_a_client_named(http: HttpWorld, target: str) -> None:
-    """BF-10, AZ-23: the issuer takes no return address; the app keeps to local paths."""
+    """BF-10, AZ-23: signing in, refreshing and signing out take no return address."""
     await http.world.add_user()
     query = dict.fromkeys(("next", "rd", "return_to", "redirect_uri", "url", "continue"), target)
     body = {"username": "alice", "password": PASSWORD.reveal()}

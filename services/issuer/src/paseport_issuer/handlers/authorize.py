@@ -14,7 +14,7 @@ from paseport_shared.http.client_address import client_address
 from paseport_shared.http.origin import require_own_origin
 
 from paseport_issuer.handlers.cookies import Cookies
-from paseport_issuer.handlers.oauth_form import MEDIA_TYPE, parse_parameters
+from paseport_issuer.handlers.oauth_form import is_form, parse_parameters
 from paseport_issuer.handlers.pages import client_response, page_exception_handlers, redirect
 from paseport_issuer.handlers.paths import AUTHORIZE, CONTINUE, consent_path, continue_path, sign_in_path
 from paseport_issuer.handlers.schemas.login import Continuation
@@ -49,7 +49,7 @@ async def authorize_by_post(request: Request[Any, Any, Any]) -> Response[Any]:
 
     It comes from another site, so the browser sends no cookie along and the form proves nothing: it goes on as a GET.
     """
-    if request.headers.get("content-type", "").split(";", 1)[0].strip().lower() != MEDIA_TYPE:
+    if not is_form(request):
         raise InvalidRequest("the body is no form")
     parameters = parse_parameters(await request.body())
     # What is no parameter of this endpoint has no place in an address, whatever it is.

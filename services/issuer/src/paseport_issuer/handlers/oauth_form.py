@@ -44,10 +44,14 @@ class OAuthForm:
         return self._values.get(name, ())
 
 
+def is_form(request: Request[Any, Any, Any]) -> bool:
+    """Say whether the body of a request is a form, whatever its charset parameter says (TE-01)."""
+    return request.headers.get("content-type", "").split(";", 1)[0].strip().lower() == MEDIA_TYPE
+
+
 async def read_form(request: Request[Any, Any, Any]) -> OAuthForm:
     """Return the form of a request. Raises ``InvalidRequest`` for another content type and repeated parameters."""
-    content_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
-    if content_type != MEDIA_TYPE:
+    if not is_form(request):
         raise InvalidRequest("the body is no form")
     values = parse_parameters(await request.body())
     for name, given in values.items():

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from paseport_shared.domain.errors import InvalidRequest
 from paseport_shared.http.bearer import bearer_token
 
-from paseport_issuer.handlers.oauth_form import MEDIA_TYPE, read_form
+from paseport_issuer.handlers.oauth_form import is_form, read_form
 from paseport_issuer.use_cases.read_user_info import ReadUserInfo
 
 
@@ -23,7 +23,7 @@ async def userinfo(request: Request[Any, Any, Any], user_info: NamedDependency[R
 async def userinfo_by_post(request: Request[Any, Any, Any], user_info: NamedDependency[ReadUserInfo]) -> Response[Any]:
     """Return the same to a client that sends its token in the header or in a form (RFC 6750 §2.2)."""
     token = bearer_token(request)
-    if request.headers.get("content-type", "").split(";", 1)[0].strip().lower() == MEDIA_TYPE:
+    if is_form(request):
         in_form = (await read_form(request)).find("access_token")
         if in_form is not None and token is not None:
             raise InvalidRequest("the token is sent in more than one way")

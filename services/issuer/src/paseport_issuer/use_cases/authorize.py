@@ -19,7 +19,7 @@ from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.models.session import Session, parse_session_cookie
+from paseport_shared.domain.models.session import Session
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
@@ -29,6 +29,7 @@ from paseport_shared.use_cases.find_subject import FindSubject
 
 from paseport_issuer.use_cases.check_authorization_request import CheckAuthorizationRequest, Parameters, Recipient
 from paseport_issuer.use_cases.find_client import FindClient
+from paseport_issuer.use_cases.find_held_session import find_held_session
 from paseport_issuer.use_cases.limit_attempts import LimitAttempts
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
@@ -167,12 +168,9 @@ class Authorize:
 
     async def _signed_in(self, cookie: Secret[str] | None) -> _SignedIn | None:
         """Return whose session a browser has, None unless both may be used today."""
-        presented = parse_session_cookie(cookie) if cookie is not None else None
-        if presented is None:
-            return None
         now = self._clock.now()
-        session = await self._sessions.find(presented.session_id, now)
-        if session is None or not session.is_held_by(presented):
+        session = await find_held_session(self._sessions, cookie, now)
+        if session is None:
             return None
         state = await self._find_subject(session.user_id)
         if state is None or not state.enabled or not await self._sessions.touch(session.id, now):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.id_token import IdTokenHint
-from paseport_shared.domain.models.session import Session, parse_session_cookie
+from paseport_shared.domain.models.session import Session
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.id_token_reader import IdTokenReader
 from paseport_shared.domain.ports.session_store import SessionStore
@@ -14,6 +14,7 @@ from paseport_shared.domain.ports.session_store import SessionStore
 from paseport_issuer.use_cases.authorize import BrowserCookies
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.find_client import FindClient
+from paseport_issuer.use_cases.find_held_session import find_held_session
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
 
 _MAX_STATE = 2_048
@@ -77,7 +78,7 @@ class EndSessionByClient:
         is_bad_target = request.post_logout_redirect_uri is not None and (
             client is None or request.post_logout_redirect_uri not in client.post_logout_redirect_uris
         )
-        session = await self._session_of(request.cookies)
+        session = await find_held_session(self._sessions, request.cookies.session, self._clock.now())
         is_meant = hint is not None and session is not None and _is_about(hint, session)
         if not request.confirmed and (is_bad_hint or is_bad_target or (session is not None and not is_meant)):
             return ConfirmationNeeded(client)
@@ -96,13 +97,6 @@ class EndSessionByClient:
         client_id = hint.client_id if hint is not None else request.client_id
         client = None if client_id is None else await self._find_client(client_id)
         return None if client is None or client.disabled else client
-
-    async def _session_of(self, cookies: BrowserCookies) -> Session | None:
-        presented = parse_session_cookie(cookies.session) if cookies.session is not None else None
-        if presented is None:
-            return None
-        session = await self._sessions.find(presented.session_id, self._clock.now())
-        return session if session is not None and session.is_held_by(presented) else None
 
 
 def _is_about(hint: IdTokenHint, session: Session) -> bool:

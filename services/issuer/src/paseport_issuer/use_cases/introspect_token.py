@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from paseport_shared.domain.errors import InvalidAccessToken, InvalidClient
 from paseport_shared.domain.models.claims import Claims
 from paseport_shared.domain.models.client import Client
@@ -74,8 +72,3 @@ class IntrospectToken:
             return True
         state = await self._find_subject(user_id)
         return state is not None and state.enabled and user_version is not None and user_version >= state.version
-
-
-def expires_at(found: Claims | FoundRefreshToken) -> datetime:
-    """Return when a token ends by itself."""
-    return found.family.expires_at if isinstance(found, FoundRefreshToken) else found.expires_at

@@ -8,7 +8,6 @@ from typing import Final
 from paseport_shared.domain.errors import InvalidCredentials
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.models.session import parse_session_cookie
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.password_hasher import PasswordCheck, PasswordHasher
@@ -16,6 +15,7 @@ from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.session_store import SessionStore
 
 from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.find_held_session import find_held_session
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens, IssueTokens
 from paseport_issuer.use_cases.limit_attempts import LimitAttempts
 from paseport_issuer.use_cases.open_session import OpenSession
@@ -123,11 +123,8 @@ class LoginLocal:
 
     async def _end_replaced(self, command: LoginLocalCommand) -> None:
         """End the browser's earlier session: its cookie is overwritten, nobody could sign it out any more (LG-18)."""
-        cookie = parse_session_cookie(command.replaced_session) if command.replaced_session else None
-        if cookie is None:
-            return
-        session = await self._sessions.find(cookie.session_id, self._clock.now())
-        if session is not None and session.is_held_by(cookie):
+        session = await find_held_session(self._sessions, command.replaced_session, self._clock.now())
+        if session is not None:
             actor = command.caller.acting_as(str(session.user_id), self._client.client_id)
             await self._revoke.session(session, actor)
 
