@@ -18,6 +18,7 @@ SPA_BUILT := frontend/build/.build-done
 # servers; each starts servers of its own, hence the bound.
 PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 : 4)))
 SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadfile
+test-unit test-http test-drills e2e conformance drills: export TMPDIR := $(shell tools/scratch.sh)
 
 .PHONY: help setup services run stack test lint types contracts test-unit test-http test-drills test-frontend e2e conformance drills fmt openapi bench bench-stack lock clean
 

@@ -78,6 +78,11 @@ class Person:
         """The refresh token of the browser."""
         return self.cookies[_REFRESH]
 
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether the browser holds a sign-in; the cookie of sign-ins to come stays when one ends."""
+        return _SESSION in self.cookies or _REFRESH in self.cookies
+
     def by(self, way: Way) -> Person:
         """Return the same browser on another way."""
         other = Person(way, self.account, self.user_id)

@@ -33,7 +33,8 @@ class ServiceLogs:
         with path.open("rb") as log:
             log.seek(self._ends.get(path, 0))
             for line in log.read().decode(errors="replace").splitlines():
-                if line.startswith("{"):
+                # Services write JSON, and so does toxiproxy with other keys; the last line may be half written.
+                if '"timestamp"' in line and line.startswith("{") and line.endswith("}"):
                     entry = json.loads(line)
                     if entry.get("level") in _LEVELS:
                         said = (str(entry[key]) for key in ("event", "part", "reason") if entry.get(key))
