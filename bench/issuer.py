@@ -21,6 +21,10 @@ from pathlib import Path
 from typing import Final
 
 import uvloop
+from paseport.clock import SystemClock
+from paseport.redis.access import RedisAccess
+from paseport.secret import Secret
+from paseport.token_verifier import TokenVerifier
 from paseport_issuer.app import Issuer
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
@@ -42,23 +46,20 @@ from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
 from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
 from paseport_shared.adapters.paseto.key_document import KeyDocument
+from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
-from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
-from paseport_shared.adapters.redis.access import RedisAccess
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
-from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
+from paseport_shared.adapters.redis.revocation_publisher import RedisRevocationPublisher
 from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from paseport_shared.adapters.redis.session_store import RedisSessionStore
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
-from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import api_audience
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
 from paseport_shared.domain.ports.pending_record import PendingRecord
@@ -109,7 +110,7 @@ class _Stores:
     families: RefreshTokenStore
     roles: RoleDirectory
     limiter: AttemptLimiter
-    feed: MemoryRevocationFeed | RedisRevocationFeed
+    feed: MemoryRevocationFeed | RedisRevocationPublisher
     pending: PendingRecord
 
     @classmethod
@@ -130,7 +131,7 @@ class _Stores:
             families=RedisRefreshTokenStore(redis, settings.refresh_policy),
             roles=RedisRoleDirectory(redis),
             limiter=RedisAttemptLimiter(redis),
-            feed=RedisRevocationFeed(redis),
+            feed=RedisRevocationPublisher(redis),
             pending=RedisPendingRecord(redis),
         )
 
@@ -177,11 +178,15 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
             hasher=hasher,
             signing_keys=keys,
             token_signer=PasetoTokenSigner(keys, keys),
-            token_verifier=PasetoTokenVerifier(
-                keys, issuer=ORIGIN, audience=api_audience(ORIGIN), max_lifetime=timedelta(hours=1), clock=clock
+            token_verifier=TokenVerifier(
+                OwnKeys(keys),
+                issuer=ORIGIN,
+                audience=api_audience(ORIGIN),
+                max_lifetime=timedelta(hours=1),
+                clock=clock,
             ),
-            any_token_verifier=PasetoTokenVerifier(
-                keys, issuer=ORIGIN, audience=None, max_lifetime=timedelta(hours=1), clock=clock
+            any_token_verifier=TokenVerifier(
+                OwnKeys(keys), issuer=ORIGIN, audience=None, max_lifetime=timedelta(hours=1), clock=clock
             ),
             key_document=KeyDocument(keys),
             id_keys=id_keys,

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from paseport.redis.script import Argument, ScriptCall
 from paseport_shared.adapters.redis.refresh_scripts import ADVANCE, OPEN
-from paseport_shared.adapters.redis.script import Argument, ScriptCall
 from paseport_testkit.harness.redis import RedisNode
 
 from bench.figures import BenchProblem

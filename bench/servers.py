@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from paseport_shared.adapters.redis.settings import RedisSettings
+from paseport.redis.settings import RedisSettings
 from paseport_shared.production_settings import RedisVariables
 from paseport_shared.settings import load_settings
 from paseport_shared.wiring import redis_settings

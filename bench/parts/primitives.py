@@ -10,18 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from paseport.secret import Secret
+from paseport.token_verifier import TokenVerifier
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens
 from paseport_issuer.use_cases.login_local import LoginLocalCommand
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand
-from paseport_shared.domain.errors import InvalidAccessToken
+from paseport_shared.domain.errors import InvalidToken
 from paseport_shared.domain.models.audit import Actor, AuditEvent
 from paseport_shared.domain.models.client import built_in_clients
 from paseport_shared.domain.models.identifiers import uuid7
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import RecordTransaction
-from paseport_shared.domain.ports.token_verifier import TokenVerifier
 
 from bench.figures import Bound, Figure, Gate, figure_of
 from bench.issuer import OpenIssuer, open_issuer
@@ -106,7 +106,7 @@ async def _mutate(verifier: TokenVerifier, token: str) -> list[Figure]:
         for mutated in tokens:
             try:
                 await verifier.verify(mutated)
-            except InvalidAccessToken:
+            except InvalidToken:
                 continue
             accepted += 1
         refused_per_second.append(len(tokens) / (time.perf_counter() - began))

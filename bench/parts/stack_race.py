@@ -16,11 +16,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
+from paseport.secret import Secret
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
 from paseport_shared.domain.models.identifiers import new_id128, uuid7
 from paseport_shared.domain.models.refresh_token import Advance, RefreshFamily, RefreshPolicy, Rotation
-from paseport_shared.domain.models.secret import Secret
 from paseport_testkit.harness.redis import RedisCluster
 
 from bench.figures import Figure

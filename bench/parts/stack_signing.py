@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from paseport_shared.adapters.system.clock import SystemClock
+from paseport.clock import SystemClock
+from paseport.secret import Secret
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import AppRole
 from paseport_shared.adapters.vault.transit_signer import TransitSigner
 from paseport_shared.adapters.vault.transport import VaultAddress
-from paseport_shared.domain.models.secret import Secret
 from paseport_testkit.harness.vault import ACCESS_KEY, DevVault
 
 from bench.figures import Figure, figure_of, percentile

@@ -12,8 +12,8 @@ from typing import Final
 
 from findings import REVOKED_WITHIN_SECONDS, Findings
 from http_client import Answer, Lost, Way, request
+from paseport.secret import Secret
 from paseport_shared.domain.models.refresh_token import PresentedToken, parse_refresh_token
-from paseport_shared.domain.models.secret import Secret
 from paseport_testkit.harness.accounts import Account
 
 GRACE_SECONDS: Final = 10.0

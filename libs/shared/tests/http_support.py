@@ -9,18 +9,18 @@ from uuid import UUID
 
 import httpx
 from litestar.types import ControllerRouterHandler
+from paseport.authenticate_bearer import AuthenticateBearer
+from paseport.claims import Claims
+from paseport.find_subject import FindSubject
+from paseport.revocation import FeedPosition, FeedSnapshot
+from paseport.revocation_list import RevocationList
+from paseport.subject import SubjectState
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
-from paseport_shared.domain.errors import InvalidAccessToken
-from paseport_shared.domain.models.claims import Claims
-from paseport_shared.domain.models.principal import SubjectState
-from paseport_shared.domain.models.revocation import FeedPosition, FeedSnapshot
-from paseport_shared.domain.revocation_list import RevocationList
+from paseport_shared.domain.errors import InvalidToken
 from paseport_shared.http.app import ServiceApp
 from paseport_shared.http.metrics import ServiceMetrics
-from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
-from paseport_shared.use_cases.find_subject import FindSubject
 
 ORIGIN = "https://auth.example.com"
 BROWSER = {"X-CSRF": "1", "Origin": ORIGIN}
@@ -66,7 +66,7 @@ class KnownTokens:
         self.asked += 1
         self._outage.check()
         if token not in self._tokens:
-            raise InvalidAccessToken("unknown token")
+            raise InvalidToken("unknown token")
         return self._tokens[token]
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from contracts.support import Unreachable
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.settings import Address, RedisSettings
-from paseport_shared.domain.models.secret import Secret
+from paseport.redis.access import RedisAccess
+from paseport.redis.settings import Address, RedisSettings
+from paseport.secret import Secret
 from paseport_testkit.harness.redis import RedisCluster, RedisNode
 
 

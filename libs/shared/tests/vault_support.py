@@ -8,9 +8,9 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from paseport.secret import Secret
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import AppRole
-from paseport_shared.domain.models.secret import Secret
 from paseport_testkit.harness.certificates import Certificates
 from paseport_testkit.harness.vault import MOUNT_PATH, Vault
 

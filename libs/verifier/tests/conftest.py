@@ -5,13 +5,26 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from paseport import AccessTokenClaims, KeyStatus, PublishedKey, StaticKeySet, Verifier
-from paseport.claims import encode_claims
+from paseport import Claims, KeyStatus, PublishedKey, StaticKeySet, Verifier
+from paseport.claims_json import encode_claims
 from paseport.paserk import public_key_id
 from paseport.v4_public import assemble, footer_for, signing_input
 
 ISSUER = "https://auth.example.com"
 AUDIENCE = "https://auth.example.com/api"
+
+
+class StoppedClock:
+    """Stands at one moment."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+
+    def now(self) -> datetime:
+        return self._moment
+
+    def monotonic(self) -> float:
+        return 0.0
 
 
 @pytest.fixture(scope="session")
@@ -31,37 +44,39 @@ def published_key(signing_key: Ed25519PrivateKey) -> PublishedKey:
 
 
 @pytest.fixture(scope="session")
-def user_claims(now: datetime) -> AccessTokenClaims:
-    return AccessTokenClaims(
-        iss=ISSUER,
-        sub="0198c0de-0000-7000-8000-000000000001",
-        aud=AUDIENCE,
-        exp=now + timedelta(minutes=5),
-        nbf=now,
-        iat=now,
-        jti="0198c0de-0000-7000-8000-00000000000a",
+def user_claims(now: datetime, published_key: PublishedKey) -> Claims:
+    return Claims(
+        issuer=ISSUER,
+        subject="0198c0de-0000-7000-8000-000000000001",
+        audience=AUDIENCE,
+        expires_at=now + timedelta(minutes=5),
+        not_before=now,
+        issued_at=now,
+        token_id="0198c0de-0000-7000-8000-00000000000a",
         client_id="app",
-        scope="openid profile roles",
-        sid="c2Vzc2lvbg",
-        fid="ZmFtaWx5",
-        ver=3,
+        scope=("openid", "profile", "roles"),
+        session_id="c2Vzc2lvbg",
+        family_id="ZmFtaWx5",
+        user_version=3,
         auth_time=now,
         amr=("pwd",),
+        key_id=published_key.kid,
     )
 
 
 @pytest.fixture(scope="session")
-def machine_claims(now: datetime) -> AccessTokenClaims:
-    return AccessTokenClaims(
-        iss=ISSUER,
-        sub="nightly-report",
-        aud=AUDIENCE,
-        exp=now + timedelta(minutes=5),
-        nbf=now,
-        iat=now,
-        jti="0198c0de-0000-7000-8000-00000000000b",
+def machine_claims(now: datetime, published_key: PublishedKey) -> Claims:
+    return Claims(
+        issuer=ISSUER,
+        subject="nightly-report",
+        audience=AUDIENCE,
+        expires_at=now + timedelta(minutes=5),
+        not_before=now,
+        issued_at=now,
+        token_id="0198c0de-0000-7000-8000-00000000000b",
         client_id="nightly-report",
-        scope="reports",
+        scope=("reports",),
+        key_id=published_key.kid,
     )
 
 
@@ -77,7 +92,7 @@ def sign(signing_key: Ed25519PrivateKey, published_key: PublishedKey) -> Callabl
 
 
 @pytest.fixture(scope="session")
-def valid_token(sign: Callable[[bytes], str], user_claims: AccessTokenClaims) -> str:
+def valid_token(sign: Callable[[bytes], str], user_claims: Claims) -> str:
     return sign(encode_claims(user_claims))
 
 
@@ -88,5 +103,5 @@ def verifier(now: datetime, published_key: PublishedKey) -> Verifier:
         audience=AUDIENCE,
         revocation="none",
         key_set=StaticKeySet([published_key]),
-        clock=lambda: now,
+        clock=StoppedClock(now),
     )

@@ -9,9 +9,9 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from paseport.secret import Secret
 
 from paseport_shared.domain.models.outbound_url import OutboundTarget, parse_target
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.settings import Env, SettingProblem
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

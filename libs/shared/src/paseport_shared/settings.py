@@ -26,8 +26,7 @@ from typing import Annotated, Any, Final, Literal, Protocol, TypeVar, Union, get
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
-
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 
 MIN_SECRET_BYTES: Final = 32
 _MAX_FILE_BYTES: Final = 64 * 1024

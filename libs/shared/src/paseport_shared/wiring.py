@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from paseport_shared.adapters.redis.settings import Address, RedisSettings
+from paseport.redis.settings import Address, RedisSettings
+
 from paseport_shared.production_settings import RedisVariables
 
 

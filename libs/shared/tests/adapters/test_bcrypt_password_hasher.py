@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import bcrypt
 import pytest
 from contracts.password_hasher import PASSWORD, WRONG, PasswordHasherContract
+from paseport.secret import Secret
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.bcrypt.stored_password import MAX_PBKDF2_ITERATIONS, parse_stored
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.password_hasher import PasswordCheck
 
 OLD_PEPPER = Secret(b"the pepper of last year: 32 bytes")

@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
+from paseport.secret import Secret
 from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.service_reading import Counters, Part, Pool
 
 READY = {"status": "ready", "parts": [{"name": "record", "status": "up"}]}

@@ -9,14 +9,14 @@ from contracts.revocation_feed import LoseEverything, RevocationFeedContract
 from contracts.support import NOW, Unreachable, rehearsed
 from litestar import Litestar, Response, get
 from litestar.params import FromQuery
+from paseport.feed import FeedGap
+from paseport.revocation import FeedPosition, Revocation, RevocationKind
+from paseport.secret import Secret
 from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
 from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedPosition, Revocation, RevocationKind
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.revocation_feed import FeedGap
 
 SECRET = "the service secret"
 START = FeedPosition(epoch=7, seq=3)

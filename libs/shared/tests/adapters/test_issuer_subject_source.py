@@ -10,12 +10,12 @@ from uuid import UUID
 import httpx
 import pytest
 import structlog
+from paseport.secret import Secret
+from paseport.subject import SubjectState
 from paseport_shared.adapters.issuer import internal_client
 from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
 from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.principal import SubjectState
-from paseport_shared.domain.models.secret import Secret
 
 ALICE = UUID("01900000-0000-7000-8000-00000000a11c")
 PRINCIPAL = {

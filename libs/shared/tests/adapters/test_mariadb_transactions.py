@@ -23,12 +23,12 @@ from contracts.record_samples import (
     changed,
     get_user,
 )
+from paseport.revocation import Revocation, RevocationKind
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord, SqlRecordTransaction
 from paseport_shared.adapters.sql.revision import check_revision
 from paseport_shared.domain.errors import LastAdmin, Overloaded, Unavailable
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.user import UserQuery
 from paseport_shared.domain.ports.record import RecordTransaction
 from paseport_testkit.harness.mariadb import MariaDb

@@ -1,9 +1,9 @@
 import pytest
 from contracts.revocation_feed import LoseEverything, RevocationFeedContract, a_revocation
 from contracts.support import NOW, SECOND, Unreachable, rehearsed
+from paseport.revocation import FeedPosition
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
-from paseport_shared.domain.models.revocation import FeedPosition
 
 EPOCH = 1_772_366_400
 

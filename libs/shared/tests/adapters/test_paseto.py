@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import paseport
 import pyseto
 import pytest
-from contracts.signing_keys import EVERY_STATUS, VerificationKeysContract
 from contracts.token_signer_verifier import (
     AUDIENCE,
     ISSUER,
@@ -21,22 +19,21 @@ from contracts.token_signer_verifier import (
     user_claims,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from paseport import InvalidKeyDocument, PublishedKey, RemoteKeySet
+from paseport import InvalidKeyDocument, KeySet, PublishedKey, RemoteKeySet
+from paseport.clock import SystemClock
 from paseport.key_set import encode_key_document, parse_key_document
 from paseport.paserk import encode_public_key, public_key_id
+from paseport.token_verifier import TokenVerifier
 from paseport.v4_public import assemble, footer_for, signing_input
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.randomness import SeededRandomness
 from paseport_shared.adapters.paseto.key_document import KeyDocument
-from paseport_shared.adapters.paseto.published_keys import UNNUMBERED, PublishedKeys
+from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
-from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
-from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.signing_key import KeyStatus, VerificationKey
-from paseport_shared.domain.ports.signing_keys import VerificationKeys
+from paseport_shared.domain.models.signing_key import VerificationKey
 
 MAX_AGE_SECONDS = 60.0
 
@@ -65,19 +62,6 @@ class Backend:
         return await self._keys.sign(message, key_version=key_version)
 
 
-class ListedKeys:
-    """An issuer whose key versions are in any state."""
-
-    def __init__(self, keys: Sequence[VerificationKey]) -> None:
-        self._keys = tuple(keys)
-
-    async def active(self) -> VerificationKey:
-        return next(key for key in self._keys if key.status is KeyStatus.ACTIVE)
-
-    async def published(self) -> tuple[VerificationKey, ...]:
-        return self._keys
-
-
 class IssuerDocument:
     """The key document as an api fetches it; ``body`` is what somebody on the way put in its place."""
 
@@ -93,12 +77,12 @@ class IssuerDocument:
         return self.body or await self._document.render(), MAX_AGE_SECONDS
 
 
-def verifier_with(keys: VerificationKeys, clock: ManualClock) -> PasetoTokenVerifier:
-    return PasetoTokenVerifier(keys, issuer=ISSUER, audience=AUDIENCE, max_lifetime=MAX_LIFETIME, clock=clock)
+def verifier_with(keys: KeySet, clock: ManualClock) -> TokenVerifier:
+    return TokenVerifier(keys, issuer=ISSUER, audience=AUDIENCE, max_lifetime=MAX_LIFETIME, clock=clock)
 
 
-def remote(fetch: IssuerDocument, clock: ManualClock) -> PublishedKeys:
-    return PublishedKeys(RemoteKeySet(fetch, monotonic=clock.monotonic), clock)
+def remote(fetch: IssuerDocument, clock: ManualClock) -> RemoteKeySet:
+    return RemoteKeySet(fetch, monotonic=clock.monotonic)
 
 
 @pytest.fixture
@@ -154,58 +138,36 @@ class TestVerifierThatHoldsTheKeys(PasetoContract):
     """The issuer itself, and the embedded mode."""
 
     @pytest.fixture
-    def verifier(self, keys: KeyFile, clock: ManualClock) -> PasetoTokenVerifier:
-        return verifier_with(keys, clock)
+    def verifier(self, keys: KeyFile, clock: ManualClock) -> TokenVerifier:
+        return verifier_with(OwnKeys(keys), clock)
 
     @pytest.fixture
-    def verifier_cut_off(self, keys: KeyFile, clock: ManualClock) -> PasetoTokenVerifier:
+    def verifier_cut_off(self, keys: KeyFile, clock: ManualClock) -> TokenVerifier:
         outage = MemoryOutage()
         outage.__enter__()
-        return verifier_with(Backend(keys, outage), clock)
+        return verifier_with(OwnKeys(Backend(keys, outage)), clock)
 
     @pytest.fixture
-    def verifier_elsewhere(self, other_keys: KeyFile, clock: ManualClock) -> PasetoTokenVerifier:
-        return verifier_with(other_keys, clock)
+    def verifier_elsewhere(self, other_keys: KeyFile, clock: ManualClock) -> TokenVerifier:
+        return verifier_with(OwnKeys(other_keys), clock)
 
 
 class TestVerifierThatFetchesTheKeyDocument(PasetoContract):
     """The api."""
 
     @pytest.fixture
-    def verifier(self, fetch: IssuerDocument, clock: ManualClock) -> PasetoTokenVerifier:
+    def verifier(self, fetch: IssuerDocument, clock: ManualClock) -> TokenVerifier:
         return verifier_with(remote(fetch, clock), clock)
 
     @pytest.fixture
-    def verifier_cut_off(self, keys: KeyFile, clock: ManualClock) -> PasetoTokenVerifier:
+    def verifier_cut_off(self, keys: KeyFile, clock: ManualClock) -> TokenVerifier:
         fetch = IssuerDocument(KeyDocument(keys))
         fetch.outage.__enter__()
         return verifier_with(remote(fetch, clock), clock)
 
     @pytest.fixture
-    def verifier_elsewhere(self, other_keys: KeyFile, clock: ManualClock) -> PasetoTokenVerifier:
+    def verifier_elsewhere(self, other_keys: KeyFile, clock: ManualClock) -> TokenVerifier:
         return verifier_with(remote(IssuerDocument(KeyDocument(other_keys)), clock), clock)
-
-
-class TestPublishedKeys(VerificationKeysContract):
-    @pytest.fixture
-    def published(self) -> list[VerificationKey]:
-        return [a_key(number, status) for number, status in enumerate(EVERY_STATUS, start=1)]
-
-    @pytest.fixture
-    def keys(self, published: Sequence[VerificationKey], clock: ManualClock) -> PublishedKeys:
-        return remote(IssuerDocument(KeyDocument(ListedKeys(published))), clock)
-
-
-def a_key(number: int, status: KeyStatus) -> VerificationKey:
-    public_key = Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32).public_key().public_bytes_raw()
-    return VerificationKey(
-        version=UNNUMBERED,
-        kid=public_key_id(public_key),
-        public_key=public_key,
-        status=status,
-        not_before=START,
-        not_after=START + timedelta(hours=1),
-    )
 
 
 # --- other people's libraries -------------------------------------------------------------------------------------

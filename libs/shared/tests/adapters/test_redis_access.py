@@ -13,13 +13,13 @@ import pytest
 import redis
 from contracts.refresh_token_store import POLICY, a_family
 from contracts.support import CROWD, NOW, SECOND, crowd
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
+from paseport.redis.script import Command, Script
+from paseport.redis.settings import Address, RedisSettings
+from paseport.secret import Secret
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
-from paseport_shared.adapters.redis.script import Command, Script
-from paseport_shared.adapters.redis.settings import Address, RedisSettings
 from paseport_shared.domain.errors import Overloaded, Unavailable
 from paseport_shared.domain.models.refresh_token import Advance, Rotation
-from paseport_shared.domain.models.secret import Secret
 from paseport_testkit.harness.redis import RedisNode
 from paseport_testkit.harness.waiting import wait_until
 from redis.exceptions import ResponseError

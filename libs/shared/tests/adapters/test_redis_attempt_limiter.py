@@ -5,8 +5,8 @@ from contracts.attempt_limiter import WINDOW, AttemptLimiterContract, a_counter,
 from contracts.support import NOW, SECOND
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
-from paseport_shared.adapters.redis.access import RedisAccess
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from paseport_shared.domain.errors import TooManyAttempts
 from paseport_shared.domain.ports.attempt_limiter import Attempt, AttemptLimiter, Limit

@@ -1,6 +1,6 @@
 import pytest
 from contracts.authorization_code_store import AuthorizationCodeStoreContract
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.redis.authorization_code_store import RedisAuthorizationCodeStore
 from redis_support import OnACluster, OnASingleNode
 

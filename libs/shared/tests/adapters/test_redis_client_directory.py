@@ -1,7 +1,7 @@
 import pytest
 from contracts.client_directory import ClientDirectoryContract
 from contracts.client_samples import a_client, a_full_client
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.redis.client_directory import RedisClientDirectory
 from redis_support import OnACluster, OnASingleNode
 

@@ -11,9 +11,11 @@ from contracts.refresh_token_store import GRACE, INSTANT, NO_GRACE, POLICY, a_fa
 from contracts.revocation_feed import a_revocation
 from contracts.role_directory import a_state
 from contracts.support import NOW, SECOND
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.feed import FeedGap
+from paseport.redis.access import RedisAccess
+from paseport.revocation import FeedPosition
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
-from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
+from paseport_shared.adapters.redis.revocation_publisher import RedisRevocationPublisher
 from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.refresh_token import (
@@ -23,8 +25,6 @@ from paseport_shared.domain.models.refresh_token import (
     Rotation,
     Spent,
 )
-from paseport_shared.domain.models.revocation import FeedPosition
-from paseport_shared.domain.ports.revocation_feed import FeedGap
 from paseport_testkit.harness.redis import RedisCluster, RedisNode
 from paseport_testkit.harness.waiting import wait_until
 from redis_support import cluster_settings
@@ -54,9 +54,9 @@ def store(access: RedisAccess, redis_namespace: str) -> RedisRefreshTokenStore:
 
 
 @pytest.fixture
-async def feed(access: RedisAccess, redis_namespace: str) -> RedisRevocationFeed:
+async def feed(access: RedisAccess, redis_namespace: str) -> RedisRevocationPublisher:
     """A feed that an issuer has filled."""
-    feed = RedisRevocationFeed(access, namespace=f"revocation:{redis_namespace}")
+    feed = RedisRevocationPublisher(access, namespace=f"revocation:{redis_namespace}")
     assert await feed.mark_complete(await feed.epoch()) is True
     return feed
 
@@ -362,7 +362,7 @@ async def test_one_sentinel_that_is_away_is_not_missed(access: RedisAccess, clus
 
 
 async def test_a_verifier_loses_no_revocation_when_the_primary_is_killed(
-    feed: RedisRevocationFeed, cluster: RedisCluster
+    feed: RedisRevocationPublisher, cluster: RedisCluster
 ) -> None:
     """FT-04: the new primary's feed is not read until an issuer has filled it; what was acknowledged is there."""
     revocations = [a_revocation() for _ in range(20)]
@@ -390,7 +390,7 @@ async def test_a_verifier_loses_no_revocation_when_the_primary_is_killed(
 
 
 async def test_a_verifier_that_waits_for_a_primary_which_stands_still_notices_in_time(
-    feed: RedisRevocationFeed, cluster: RedisCluster
+    feed: RedisRevocationPublisher, cluster: RedisCluster
 ) -> None:
     """FT-08, FT-09: a half-open link looks the same."""
     position = (await feed.snapshot(NOW)).position
@@ -406,7 +406,7 @@ async def test_a_verifier_that_waits_for_a_primary_which_stands_still_notices_in
 
 
 async def test_a_verifier_cut_off_together_with_the_primary_is_not_told_that_all_is_quiet(
-    access: RedisAccess, feed: RedisRevocationFeed, cluster: RedisCluster, redis_namespace: str
+    access: RedisAccess, feed: RedisRevocationPublisher, cluster: RedisCluster, redis_namespace: str
 ) -> None:
     """FT-05: this primary answers, its feed is complete; revocations and roles are written elsewhere."""
     directory = RedisRoleDirectory(access, namespace=f"role:{redis_namespace}")
@@ -432,7 +432,7 @@ async def test_a_verifier_cut_off_together_with_the_primary_is_not_told_that_all
 
 
 async def test_a_verifier_that_reaches_both_sides_of_a_split_goes_where_the_majority_is(
-    feed: RedisRevocationFeed, cluster: RedisCluster
+    feed: RedisRevocationPublisher, cluster: RedisCluster
 ) -> None:
     """FT-05."""
     old = cluster.primary()
@@ -447,7 +447,7 @@ async def test_a_verifier_that_reaches_both_sides_of_a_split_goes_where_the_majo
     assert await sooner_or_later(feed.epoch) > position.epoch
 
 
-async def until_it_is_refused(feed: RedisRevocationFeed, position: FeedPosition) -> None:
+async def until_it_is_refused(feed: RedisRevocationPublisher, position: FeedPosition) -> None:
     end = time.monotonic() + 10
     while time.monotonic() < end:
         await feed.changes_since(position, 0.5)

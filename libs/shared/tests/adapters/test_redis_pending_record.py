@@ -1,6 +1,6 @@
 import pytest
 from contracts.pending_record import PendingRecordContract, an_entry, entries
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
 from paseport_shared.domain.errors import Overloaded
 from redis_support import OnACluster, OnASingleNode

@@ -5,7 +5,7 @@ import time
 
 from contracts.refresh_token_store import POLICY, a_family
 from contracts.support import CROWD, NOW, SECOND
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
 from paseport_shared.domain.models.refresh_token import Advance, Rotation
 from redis_support import OnACluster

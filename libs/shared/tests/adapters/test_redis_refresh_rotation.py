@@ -11,11 +11,11 @@ from contracts.refresh_token_store import NO_GRACE, POLICY, a_family
 from contracts.support import NOW, SECOND, new_id
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.moments import microseconds, span
+from paseport.redis.access import RedisAccess
+from paseport.redis.moments import microseconds, span
+from paseport.redis.settings import RedisSettings
 from paseport_shared.adapters.redis.refresh_scripts import ADVANCE
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
-from paseport_shared.adapters.redis.settings import RedisSettings
 from paseport_shared.domain.models.refresh_token import (
     MAX_GENERATION,
     SPENT_KEPT,

@@ -6,7 +6,7 @@ import pytest
 import structlog
 from contracts.refresh_token_store import LoseFamily, LoseIndex, MakeStore, RefreshTokenStoreContract, a_family
 from contracts.support import NOW
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
 from paseport_shared.domain.models.refresh_token import RefreshPolicy
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore

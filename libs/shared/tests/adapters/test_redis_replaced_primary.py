@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 from contracts.refresh_token_store import POLICY, a_family
 from contracts.support import NOW
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.refresh_token import RefreshFamily, Rotation

@@ -4,9 +4,9 @@ import pytest
 from contracts.refresh_token_store import POLICY, a_family, rotated
 from contracts.revocation_feed import a_revocation
 from contracts.support import NOW
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
-from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
+from paseport_shared.adapters.redis.revocation_publisher import RedisRevocationPublisher
 from paseport_testkit.harness.redis import RedisNode
 from redis.exceptions import AuthenticationError
 from redis_support import node_settings
@@ -22,7 +22,7 @@ async def test_a_node_that_was_killed_still_knows_which_tokens_were_spent_and_wh
         await store.open_family(family)
         await rotated(store, family, times=3)
         before = await store.find_family(family.id, NOW)
-        feed = RedisRevocationFeed(access, namespace=f"revocation:{redis_namespace}")
+        feed = RedisRevocationPublisher(access, namespace=f"revocation:{redis_namespace}")
         await feed.publish(revocation)
 
     redis_node.kill()
@@ -34,7 +34,7 @@ async def test_a_node_that_was_killed_still_knows_which_tokens_were_spent_and_wh
         assert before.generation == 3
         assert await store.find_family(family.id, NOW) == before
         # A restart begins a new epoch, which is filled again; what was in force still is.
-        feed = RedisRevocationFeed(access, namespace=f"revocation:{redis_namespace}")
+        feed = RedisRevocationPublisher(access, namespace=f"revocation:{redis_namespace}")
         assert await feed.mark_complete(await feed.epoch())
         assert revocation in (await feed.snapshot(NOW)).revocations
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 import pytest
 from contracts.revocation_feed import LoseEverything, RevocationFeedContract, a_revocation
 from contracts.support import NOW, SECOND
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
-from paseport_shared.adapters.redis.settings import tagged
-from paseport_shared.domain.ports.revocation_feed import FeedGap
+from paseport.feed import FeedGap
+from paseport.redis.access import RedisAccess
+from paseport.redis.settings import tagged
+from paseport_shared.adapters.redis.revocation_publisher import RedisRevocationPublisher
 from paseport_testkit.harness.redis import RedisCluster, RedisNode
 from redis_support import OnACluster, OnASingleNode, cluster_settings, lose, node_settings, unhurried
 
@@ -22,12 +22,12 @@ class RedisRevocationFeedContract(RevocationFeedContract):
         return f"revocation:{redis_namespace}"
 
     @pytest.fixture
-    def publisher(self, access: RedisAccess, increments_kept: int, namespace: str) -> RedisRevocationFeed:
-        return RedisRevocationFeed(access, increments_kept=increments_kept, namespace=namespace)
+    def publisher(self, access: RedisAccess, increments_kept: int, namespace: str) -> RedisRevocationPublisher:
+        return RedisRevocationPublisher(access, increments_kept=increments_kept, namespace=namespace)
 
     @pytest.fixture
-    def feed(self, verifier: RedisAccess, namespace: str) -> RedisRevocationFeed:
-        return RedisRevocationFeed(verifier, namespace=namespace)
+    def feed(self, verifier: RedisAccess, namespace: str) -> RedisRevocationPublisher:
+        return RedisRevocationPublisher(verifier, namespace=namespace)
 
     @pytest.fixture
     def lose_everything(self, access: RedisAccess, namespace: str) -> LoseEverything:
@@ -38,7 +38,7 @@ class RedisRevocationFeedContract(RevocationFeedContract):
         return flush
 
     async def test_a_feed_that_loses_everything_while_a_verifier_waits_sends_no_heartbeat(
-        self, feed: RedisRevocationFeed, lose_everything: LoseEverything
+        self, feed: RedisRevocationPublisher, lose_everything: LoseEverything
     ) -> None:
         """Redis does not wake who waits for a stream that is deleted."""
         position = (await feed.snapshot(NOW)).position
@@ -65,7 +65,7 @@ class TestRedisRevocationFeedOnASingleNode(OnASingleNode, RedisRevocationFeedCon
             yield verifier
 
     async def test_expired_revocations_do_not_fill_the_memory(
-        self, publisher: RedisRevocationFeed, feed: RedisRevocationFeed, access: RedisAccess, namespace: str
+        self, publisher: RedisRevocationPublisher, feed: RedisRevocationPublisher, access: RedisAccess, namespace: str
     ) -> None:
         for step in range(1000):
             await publisher.publish(a_revocation(at=NOW + step * SECOND, life=300 * SECOND))

@@ -11,15 +11,15 @@ from contracts.refresh_token_store import POLICY, a_family
 from contracts.revocation_feed import a_revocation
 from contracts.role_directory import a_state
 from contracts.support import NOW
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
+from paseport.secret import Secret
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from paseport_shared.adapters.redis.client_directory import RedisClientDirectory
 from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
-from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
+from paseport_shared.adapters.redis.revocation_publisher import RedisRevocationPublisher
 from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.secret import Secret
 from paseport_testkit.harness.redis import RedisCluster
 from redis_support import OnACluster, cluster_settings, unhurried
 
@@ -45,9 +45,9 @@ class TestTheApisUser(OnACluster):
         roles, feed = f"role:{redis_namespace}", f"revocation:{redis_namespace}"
         state, revocation = a_state(), a_revocation()
         await RedisRoleDirectory(access, namespace=roles).put(state)
-        publisher = RedisRevocationFeed(access, namespace=feed)
+        publisher = RedisRevocationPublisher(access, namespace=feed)
         await publisher.mark_complete(await publisher.epoch())
-        reader = RedisRevocationFeed(apis, namespace=feed)
+        reader = RedisRevocationPublisher(apis, namespace=feed)
         position = (await reader.snapshot(NOW)).position
         await publisher.publish(revocation)
 
@@ -67,7 +67,7 @@ class TestTheApisUser(OnACluster):
         clients = RedisClientDirectory(apis, namespace=f"client:{redis_namespace}")
         for call in (
             lambda: RedisRoleDirectory(apis, namespace=f"role:{redis_namespace}").put(a_state()),
-            lambda: RedisRevocationFeed(apis, namespace=f"revocation:{redis_namespace}").publish(a_revocation()),
+            lambda: RedisRevocationPublisher(apis, namespace=f"revocation:{redis_namespace}").publish(a_revocation()),
             lambda: RedisPendingRecord(apis, namespace=f"paseport:{redis_namespace}").append(an_entry()),
             lambda: limiter.take([a_counter()], NOW),
             lambda: families.open_family(a_family()),

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from contracts.role_directory import RoleDirectoryContract, a_state
 from contracts.support import new_user
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from redis_support import OnACluster, OnASingleNode
 

@@ -1,6 +1,6 @@
 import pytest
 from contracts.session_store import SessionStoreContract
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.redis.session_store import RedisSessionStore
 from paseport_shared.domain.models.session import SessionPolicy
 from redis_support import OnACluster, OnASingleNode

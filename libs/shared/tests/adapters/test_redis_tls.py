@@ -11,8 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.settings import Address, RedisSettings
+from paseport.redis.access import RedisAccess
+from paseport.redis.settings import Address, RedisSettings
 from paseport_shared.domain.errors import Unavailable
 from paseport_testkit.harness.ports import free_port
 from paseport_testkit.harness.redis import RedisNode

@@ -1,6 +1,6 @@
 import pytest
 from contracts.transaction_store import TransactionStoreContract
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
 from paseport_shared.adapters.redis.transaction_store import RedisTransactionStore
 from redis_support import OnACluster, OnASingleNode
 

@@ -20,6 +20,7 @@ from contracts.client_samples import a_full_client
 from contracts.due_projections import due
 from contracts.record_samples import NOW, a_user, add_users, an_admin, an_event, an_id, get_user
 from contracts.signing_key_repository import a_signing_key, an_id_signing_key
+from paseport.revocation import Revocation, RevocationKind
 from paseport_shared.adapters.sql import migrations, revision
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
@@ -35,7 +36,6 @@ from paseport_shared.adapters.sql.tables import metadata
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.password_reset import PasswordReset
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.signing_key import KeyStatus, SigningKey
 from paseport_shared.domain.models.user import UserQuery
 from paseport_shared.domain.ports.record import RecordTransaction

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from contracts.clock import ClockContract
 from contracts.randomness import RandomnessContract
-from paseport_shared.adapters.system.clock import SystemClock
+from paseport.clock import SystemClock
 from paseport_shared.adapters.system.randomness import SystemRandomness
 
 

@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 from contracts.support import crowd
+from paseport.clock import Clock, SystemClock
+from paseport.secret import Secret
 from paseport_shared.adapters.memory.clock import ManualClock
-from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.circuit_breaker import FAILURES, PAUSE
 from paseport_shared.adapters.vault.token_keeper import StaticToken
 from paseport_shared.adapters.vault.transit_signer import TransitSigner
 from paseport_shared.adapters.vault.transport import VaultAddress
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 from paseport_testkit.harness.ports import free_port
 from paseport_testkit.harness.vault import SealableVault, Vault
 from vault_support import Reply, Request, SlowLink, StubServer, create_key, slow_link, stub_server, until, until_idle

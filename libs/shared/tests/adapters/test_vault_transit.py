@@ -13,14 +13,14 @@ from contracts.key_holder import KeyHolderContract, Rotate
 from contracts.raw_signer import RawSignerContract
 from contracts.support import Unreachable
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from paseport_shared.adapters.system.clock import SystemClock
+from paseport.clock import SystemClock
+from paseport.secret import Secret
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import Credential, StaticToken
 from paseport_shared.adapters.vault.transit_key_holder import TransitKeyHolder
 from paseport_shared.adapters.vault.transit_signer import TransitSigner
 from paseport_shared.adapters.vault.transport import MAX_ANSWER_BYTES, VaultAddress
 from paseport_shared.domain.errors import AuthError, Overloaded, Unavailable
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import KeyStatus, VerificationKey
 from paseport_testkit.harness.certificates import Certificates
 from paseport_testkit.harness.ports import free_port

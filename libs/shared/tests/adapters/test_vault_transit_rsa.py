@@ -12,7 +12,8 @@ from contracts.rsa_signer import RsaSignerContract, check_signature
 from contracts.support import Unreachable
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from paseport_shared.adapters.system.clock import SystemClock
+from paseport.clock import SystemClock
+from paseport.secret import Secret
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import Credential, StaticToken
 from paseport_shared.adapters.vault.transit_rsa_key_holder import TransitRsaKeyHolder
@@ -20,7 +21,6 @@ from paseport_shared.adapters.vault.transit_rsa_signer import TransitRsaSigner
 from paseport_shared.adapters.vault.transport import VaultAddress
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.rsa_public_key import RsaPublicKey
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import HeldKeyVersion, KeyAlgorithm, KeyStatus, VerificationKey
 from paseport_testkit.harness.ports import free_port
 from paseport_testkit.harness.vault import Vault

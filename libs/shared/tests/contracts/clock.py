@@ -3,7 +3,7 @@
 from datetime import UTC, timedelta
 from itertools import pairwise
 
-from paseport_shared.domain.ports.clock import Clock
+from paseport.clock import Clock
 
 
 class ClockContract:

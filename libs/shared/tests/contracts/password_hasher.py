@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from paseport.secret import Secret
 from paseport_shared.domain.errors import Overloaded, Unavailable
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.password_hasher import PasswordCheck, PasswordHasher
 
 PASSWORD = Secret("correct horse battery staple")

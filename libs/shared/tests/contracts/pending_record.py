@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from contracts.revocation_feed import a_revocation
 from contracts.support import CROWD, NOW, Unreachable, at_once
+from paseport.revocation import RevocationKind
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.audit import Actor, AuditEvent
 from paseport_shared.domain.models.pending import PendingEntry
-from paseport_shared.domain.models.revocation import RevocationKind
 from paseport_shared.domain.ports.pending_record import PendingRecord
 
 LONG = 30.0

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 from contracts.record_samples import NOW, Cut, a_user, add_users, an_admin, an_event, an_id, changed, get_user
+from paseport.revocation import Revocation, RevocationKind
 from paseport_shared.domain.errors import AlreadyExists, AuthError, LastAdmin, NotFound, Unavailable
 from paseport_shared.domain.models.password_reset import PasswordReset
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 

@@ -16,6 +16,7 @@ from contracts.refresh_token_store import POLICY, a_family
 from contracts.support import NOW, SECOND, new_user
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from paseport.secret import Secret
 from paseport_shared.domain.models.refresh_token import (
     SPENT_KEPT,
     Advance,
@@ -25,7 +26,6 @@ from paseport_shared.domain.models.refresh_token import (
     Rotation,
     parse_refresh_token,
 )
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 
 T = TypeVar("T")

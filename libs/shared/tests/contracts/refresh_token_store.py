@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 from contracts.support import CROWD, NOW, SECOND, Unreachable, crowd, new_id, new_user
+from paseport.secret import Secret
 from paseport_shared.domain.errors import AlreadyExists, Unavailable
 from paseport_shared.domain.models.refresh_token import (
     SPENT_KEPT,
@@ -21,7 +22,6 @@ from paseport_shared.domain.models.refresh_token import (
     Rotation,
     Spent,
 )
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 
 GRACE = 10 * SECOND

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import pytest
 from contracts.support import CROWD, NOW, SECOND, Unreachable, at_once, new_id
+from paseport.feed import FeedGap, RevocationFeed
+from paseport.revocation import FeedChange, FeedPosition, Revocation, RevocationKind
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, Revocation, RevocationKind
-from paseport_shared.domain.ports.revocation_feed import FeedGap, RevocationFeed, RevocationPublisher
+from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 
 LoseEverything = Callable[[], Awaitable[None]]
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from contracts.record_samples import NOW
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
+from paseport.revocation import Revocation, RevocationKind
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 SOON = NOW + timedelta(minutes=5)

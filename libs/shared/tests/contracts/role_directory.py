@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 from contracts.support import Unreachable, at_once, crowd, new_user
+from paseport.subject import SubjectState
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 from contracts.record_samples import HASH, NOW, a_user, add_users, an_admin, an_id, changed, get_user
+from paseport.subject import SubjectState
 from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed
-from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.models.user import User, UserPage, UserQuery, UserSort
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 

@@ -19,16 +19,16 @@ import redis
 from contracts.role_directory import a_state
 from contracts.session_store import signed_in
 from contracts.support import NOW, new_id, new_user
-from paseport_shared.adapters.redis.access import RedisAccess
+from paseport.redis.access import RedisAccess
+from paseport.redis.settings import Address, RedisSettings
+from paseport.revocation import Revocation, RevocationKind
+from paseport.secret import Secret
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
-from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
+from paseport_shared.adapters.redis.revocation_publisher import RedisRevocationPublisher
 from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from paseport_shared.adapters.redis.session_store import RedisSessionStore
-from paseport_shared.adapters.redis.settings import Address, RedisSettings
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import SessionPolicy
 from paseport_shared.domain.ports.attempt_limiter import Attempt, Limit
 from paseport_testkit.harness.redis import RedisNode
@@ -59,12 +59,12 @@ async def test_the_api_reads_what_the_issuer_writes(redis_node: RedisNode) -> No
     async with RedisAccess(as_user(redis_node, "issuer")) as issuer, RedisAccess(as_user(redis_node, "api")) as api:
         await RedisRoleDirectory(issuer).put(state)
         await RedisSessionStore(issuer, POLICY).create(session)
-        feed = RedisRevocationFeed(issuer)
+        feed = RedisRevocationPublisher(issuer)
         epoch = await feed.epoch()
         await feed.publish(revoked)
         await feed.mark_complete(epoch)
 
-        read_feed = RedisRevocationFeed(api)
+        read_feed = RedisRevocationPublisher(api)
         snapshot = await read_feed.snapshot(NOW)
         later = a_revocation(new_user())
         await feed.publish(later)

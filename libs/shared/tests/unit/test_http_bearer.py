@@ -8,7 +8,7 @@ from http_support import Callers, client, problem, service
 from litestar import get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
-from paseport_shared.domain.models.principal import Principal
+from paseport.principal import Principal
 from paseport_shared.http.bearer import (
     provide_principal,
     require_any_role,

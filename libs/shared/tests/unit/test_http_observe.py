@@ -11,9 +11,9 @@ import structlog
 from http_support import client, service
 from litestar import get
 from litestar.params import FromPath
+from paseport.secret import Secret
 from paseport_shared.adapters.issuer.service_counters import read_counters
 from paseport_shared.domain.errors import GrantRefusal, InvalidGrant, Overloaded, RecordedNotInForce
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.service_reading import Pool
 from paseport_shared.http.health import health_handlers
 from paseport_shared.http.logging import LOGGED_FROM_LEVEL, configure_logging, redact_secrets

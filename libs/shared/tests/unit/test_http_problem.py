@@ -67,7 +67,7 @@ def test_every_error_of_the_domain_has_a_row_of_its_own(cls: type[AuthError]) ->
         (errors.InvalidResetToken, 400, "invalid_reset_token"),
         (errors.InvalidCredentials, 401, "invalid_credentials"),
         (errors.AuthenticationRequired, 401, "authentication_required"),
-        (errors.InvalidAccessToken, 401, "invalid_token"),
+        (errors.InvalidToken, 401, "invalid_token"),
         (errors.InsufficientScope, 403, "insufficient_scope"),
         (errors.InsufficientRole, 403, "insufficient_role"),
         (errors.OriginRefused, 403, "origin_refused"),
@@ -176,7 +176,7 @@ async def test_a_caller_without_a_credential_gets_a_challenge_without_an_error()
 @pytest.mark.parametrize("reason", ["expired", "signature", "revoked", "subject is disabled"])
 async def test_a_refused_token_gets_one_constant_description_whatever_the_cause(reason: str) -> None:
     """TK-26."""
-    answer = await answer_to(errors.InvalidAccessToken(reason))
+    answer = await answer_to(errors.InvalidToken(reason))
 
     assert answer.headers["www-authenticate"] == (
         f'{CHALLENGE}, error="invalid_token", error_description="The access token is not valid."'

@@ -6,18 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from paseport.feed import FeedGap
+from paseport.follow_revocations import FollowRevocations
+from paseport.revocation import FeedPosition, Revocation, RevocationKind
+from paseport.revocation_list import RevocationList
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedPosition, Revocation, RevocationKind
 from paseport_shared.domain.models.service_reading import Part
-from paseport_shared.domain.ports.revocation_feed import FeedGap
-from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.http import watch
 from paseport_shared.http.metrics import ServiceMetrics
 from paseport_shared.http.watch import NoticedFeed, WatchFeeds, WatchParts, reasons_of
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
 from structlog.testing import capture_logs
 
 CANARY = "canary-5c0ffee"

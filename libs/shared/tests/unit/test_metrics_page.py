@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+from paseport.follow_revocations import FollowRevocations
+from paseport.revocation_list import RevocationList
 from paseport_shared.adapters.memory.clock import ManualClock
 from paseport_shared.domain.errors import GrantRefusal
 from paseport_shared.domain.models.refresh_token import Rotation
 from paseport_shared.domain.models.service_reading import Pool
-from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.http.metrics import ACCESS, ApiMetrics, IssuerMetrics, ServiceMetrics
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
 
 PAGE = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
 ROW = re.compile(r"^\| `(paseport_[a-z_]+)` \|([^|]*)\|", re.MULTILINE)

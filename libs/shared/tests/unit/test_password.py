@@ -1,9 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paseport.secret import Secret
 from paseport_shared.domain.errors import WeakPassword
 from paseport_shared.domain.models.password import MAX_LENGTH, MIN_LENGTH, check_new_password, normalise
-from paseport_shared.domain.models.secret import Secret
 
 
 def problems(password: str, *, username: str = "alice", email: str = "al.smith@example.com") -> list[str]:

@@ -3,9 +3,9 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paseport.secret import Secret
 from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.password_reset import hash_reset_token, new_reset_token
-from paseport_shared.domain.models.secret import Secret
 
 RANDOMNESS = st.binary(min_size=32, max_size=32)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from paseport_shared.adapters.redis.settings import Address
+from paseport.redis.settings import Address
+from paseport.secret import Secret
 from paseport_shared.domain.models.outbound_url import OutboundTarget
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.production_settings import OutboundVariables, RedisVariables, ServerVariables
 from paseport_shared.settings import SettingsProblems, load_settings
 from paseport_shared.wiring import redis_settings

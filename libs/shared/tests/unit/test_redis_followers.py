@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import pytest
-from paseport_shared.adapters.redis.followers import Followers
-from paseport_shared.adapters.redis.sentinels import ReplicaReport, SentinelAnswer
-from paseport_shared.adapters.redis.settings import Address
+from paseport.redis.followers import Followers
+from paseport.redis.sentinels import ReplicaReport, SentinelAnswer
+from paseport.redis.settings import Address
 
 PRIMARY, OTHER_PRIMARY = Address("10.0.0.1", 6379), Address("10.0.0.9", 6379)
 ONE, TWO, THREE = (Address(f"10.0.0.{number}", 6379) for number in (2, 3, 4))

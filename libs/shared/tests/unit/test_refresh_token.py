@@ -6,6 +6,7 @@ from contracts.refresh_token_store import GRACE, INSTANT, a_family
 from contracts.support import NOW, SECOND
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paseport.secret import Secret
 from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.refresh_token import (
     MAX_GENERATION,
@@ -20,7 +21,6 @@ from paseport_shared.domain.models.refresh_token import (
     judge,
     parse_refresh_token,
 )
-from paseport_shared.domain.models.secret import Secret
 
 KEY = RefreshTokenKey(Secret(b"installation" * 4))
 NO_GRACE = timedelta(0)

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 from contracts.revocation_feed import a_revocation
+from paseport.feed import FeedGap
+from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot, RevocationKind
+from paseport.revocation_list import RevocationList
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot, RevocationKind
-from paseport_shared.domain.ports.revocation_feed import FeedGap
-from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.domain.revocation_relay import LONG_POLL_SECONDS, RevocationRelay
 
 EPOCH = 77

@@ -6,7 +6,7 @@ import traceback
 from dataclasses import dataclass
 
 import pytest
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 
 CANARY = "canary-6f1b"
 BRACES = "{0} {0!r} {0!s} {0:>9}"

@@ -4,9 +4,9 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paseport.secret import Secret
 from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.identifiers import new_id128
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import (
     Session,
     SessionCookie,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import pytest
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 from paseport_shared.settings import (
     Env,
     SettingProblem,

@@ -1,32 +1,74 @@
-"""What can be wrong with a token, or with the keys that check it."""
+"""Why a caller is not let in, as one family.
 
+An error carries a stable ``code``, a public sentence that is the same for every cause, and a ``reason`` for the log
+only: a caller who learns which check failed learns how to get past the others.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
 from typing import ClassVar
 
 
-class TokenError(Exception):
-    """A token was not accepted.
+class AuthError(Exception):
+    """Root of the family. ``str()`` is the public sentence and may be shown to anyone; ``reason`` may not."""
 
-    ``str()`` is one constant sentence per class and may be shown to anyone: a caller who learns which check failed
-    learns how to get past the others. ``reason`` says which one it was and belongs in a log only.
-    """
+    code: ClassVar[str]
+    public: ClassVar[str]
 
-    public_message: ClassVar[str] = "The access token was not accepted."
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(self.public_message)
-        self.reason = reason
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(self.public)
+        self.reason = reason or self.code
 
 
-class InvalidToken(TokenError):
-    """The token is refused for good: answer 401 ``invalid_token`` (RFC 6750 §3.1)."""
+class AuthenticationRequired(AuthError):
+    """No credential was presented: answer 401 with a challenge that names no error (RFC 6750 §3)."""
 
-    public_message = "The access token is invalid, expired or revoked."
+    code = "authentication_required"
+    public = "Sign in to continue."
 
 
-class KeysUnavailable(TokenError):
-    """Nobody can say yet: the key document could not be fetched. Answer 503, never allow."""
+class InvalidToken(AuthError):
+    """An access token that is not acceptable, whatever the cause: answer 401 ``invalid_token`` (RFC 6750 §3.1)."""
 
-    public_message = "Access tokens cannot be checked at the moment."
+    code = "invalid_token"
+    public = "The access token is not valid."
+
+
+class InsufficientScope(AuthError):
+    """A known caller whose token lacks a scope: answer 403 ``insufficient_scope`` (RFC 6750 §3.1)."""
+
+    code = "insufficient_scope"
+    public = "The access token does not cover this."
+
+    def __init__(self, required: str) -> None:
+        super().__init__(f"scope {required} required")
+        self.required = required
+
+
+class InsufficientRole(AuthError):
+    """A known caller who holds none of the roles that this needs: answer 403."""
+
+    code = "insufficient_role"
+    public = "Your account is not allowed to do this."
+
+
+class Unavailable(AuthError):
+    """A part that is needed does not answer, so nobody can say: answer 503 with ``Retry-After``, never let in."""
+
+    code = "unavailable"
+    public = "The service is temporarily unavailable. Try again in a moment."
+
+    def __init__(self, reason: str = "", retry_after: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Overloaded(Unavailable):
+    """A bounded queue is full; the caller should come back."""
+
+    code = "overloaded"
+    public = "The service is busy. Try again in a moment."
 
 
 class InvalidKeyDocument(ValueError):

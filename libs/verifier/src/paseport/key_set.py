@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from paseport.errors import InvalidKeyDocument, InvalidToken, KeysUnavailable
+from paseport.errors import InvalidKeyDocument, InvalidToken, Unavailable
 from paseport.paserk import decode_public_key, encode_public_key, public_key_id
 from paseport.rfc3339 import format_time, parse_time
 
@@ -142,7 +142,7 @@ class KeySet(Protocol):
     async def get(self, kid: str, now: datetime) -> PublishedKey:
         """Return the key, which is usable at ``now``.
 
-        Raises ``InvalidToken`` if there is no such key or it no longer counts, ``KeysUnavailable`` if nobody can tell.
+        Raises ``InvalidToken`` if there is no such key or it no longer counts, ``Unavailable`` if nobody can tell.
         """
         ...
 
@@ -176,7 +176,7 @@ class RemoteKeySet:
       it; only the first call after a longer idle time waits for it, since the document may be hours old by then.
     - An unknown ``kid`` waits for one refetch, shared by all callers. Between the starts of two fetches lie at least
       min(10 s, max-age), whatever the callers send; within that time the last fetch decides: it succeeded →
-      ``InvalidToken``, it failed → ``KeysUnavailable``.
+      ``InvalidToken``, it failed → ``Unavailable``.
     - A new document replaces the old one, so a removed key is gone. A fetch that fails, or brings something that is no
       key document, changes nothing: the last good one stays, and a warning is logged.
     - Before the first document has arrived every ``kid`` is unknown, and a fetch is tried at most once a second.
@@ -205,7 +205,7 @@ class RemoteKeySet:
         self._closed = False
 
     async def get(self, kid: str, now: datetime) -> PublishedKey:
-        """Return the key that is usable at ``now``; raise ``InvalidToken`` or ``KeysUnavailable``."""
+        """Return the key that is usable at ``now``; raise ``InvalidToken`` or ``Unavailable``."""
         if self._is_stale():
             refresh = self._start_refresh()
             if refresh is not None and self._was_idle():
@@ -219,7 +219,7 @@ class RemoteKeySet:
             key = self._keys.get(kid)
         if key is None:
             if self._last_attempt_failed:
-                raise KeysUnavailable("unknown kid, and the key document cannot be fetched")
+                raise Unavailable("unknown kid, and the key document cannot be fetched")
             raise InvalidToken("unknown kid")
         return _usable(key, now)
 

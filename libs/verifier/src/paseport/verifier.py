@@ -1,28 +1,23 @@
 """One call from token to claims, for a service that wants nothing else."""
 
 import ipaddress
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 import httpx
 
-from paseport.claims import AccessTokenClaims, check_claims, decode_claims
-from paseport.grammar import parse_token
+from paseport.claims import Claims
+from paseport.clock import Clock, SystemClock
 from paseport.http_key_document import HttpKeyDocument
-from paseport.key_set import KeySet, RemoteKeySet
-from paseport.v4_public import verify_parsed
+from paseport.key_set import KeySet, RemoteKeySet, StaticKeySet
+from paseport.token_verifier import TokenVerifier
 
 KEY_DOCUMENT_PATH: Final = "/.well-known/paserk.json"
 
 # Compared as plain strings, because callers without a type checker pass other things than the Literal allows.
 _REVOCATION_MODES: Final[frozenset[str]] = frozenset({"none"})
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Verifier:
@@ -41,7 +36,7 @@ class Verifier:
         revocation: Literal["none"],
         key_set: KeySet | None = None,
         max_lifetime: timedelta = timedelta(hours=1),
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Clock | None = None,
     ) -> None:
         """Configure it; opens no connection. ``ValueError`` says which argument cannot be used and why."""
         if revocation not in _REVOCATION_MODES:
@@ -54,37 +49,26 @@ class Verifier:
             raise ValueError("audience must not be empty")
         if max_lifetime <= timedelta(0):
             raise ValueError("max_lifetime must be positive")
-        self._issuer = issuer
-        self._audience = audience
-        self._max_lifetime = max_lifetime
-        self._clock = clock
         self._own_client: httpx.AsyncClient | None = None
         self._own_key_set: RemoteKeySet | None = None
-        self._key_set: KeySet
         if key_set is None:
             self._own_client = httpx.AsyncClient()
             self._own_key_set = RemoteKeySet(HttpKeyDocument(issuer + KEY_DOCUMENT_PATH, self._own_client))
-            self._key_set = self._own_key_set
-        else:
-            self._key_set = key_set
+        self._tokens = TokenVerifier(
+            key_set or self._own_key_set or StaticKeySet(()),
+            issuer=issuer,
+            audience=audience,
+            max_lifetime=max_lifetime,
+            clock=clock or SystemClock(),
+        )
 
-    async def verify(self, token: str) -> AccessTokenClaims:
+    async def verify(self, token: str) -> Claims:
         """Return the claims of a token that is good now.
 
-        Raises ``InvalidToken`` (answer 401) or ``KeysUnavailable`` (answer 503, never allow). Grammar, key, signature
+        Raises ``InvalidToken`` (answer 401) or ``Unavailable`` (answer 503, never allow). Grammar, key, signature
         and claims are checked in this order; which one failed is in ``reason``, for the log.
         """
-        parsed = parse_token(token)
-        key = await self._key_set.get(parsed.kid, self._clock())
-        claims = decode_claims(verify_parsed(parsed, key.public_key))
-        check_claims(
-            claims,
-            issuer=self._issuer,
-            audience=self._audience,
-            now=self._clock(),
-            max_lifetime=self._max_lifetime,
-        )
-        return claims
+        return await self._tokens.verify(token)
 
     async def aclose(self) -> None:
         """Close what it opened itself. A ``key_set`` that was passed in is left alone."""

@@ -11,20 +11,19 @@ from datetime import timedelta
 from typing import Final
 
 import httpx
+from paseport.clock import SystemClock
 from paseport.http_key_document import HttpKeyDocument
 from paseport.key_set import RemoteKeySet
+from paseport.redis.access import RedisAccess
+from paseport.redis.revocation_feed import RedisRevocationFeed
+from paseport.redis.subject_directory import RedisSubjectDirectory
+from paseport.token_verifier import TokenVerifier
 from paseport.verifier import KEY_DOCUMENT_PATH
 from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
 from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
 from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
-from paseport_shared.adapters.paseto.published_keys import PublishedKeys
-from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
-from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from paseport_shared.adapters.redis.session_store import RedisSessionStore
-from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.domain.models.client import api_audience
 from paseport_shared.wiring import redis_settings
 
@@ -49,14 +48,14 @@ async def open_api(settings: ProductionSettings) -> AsyncIterator[Api]:
         await stack.enter_async_context(aclosing(key_set))
 
         adapters = ApiAdapters(
-            token_verifier=PasetoTokenVerifier(
-                PublishedKeys(key_set, clock),
+            token_verifier=TokenVerifier(
+                key_set,
                 issuer=issuer,
                 audience=api_audience(issuer),
                 max_lifetime=_MAX_LIFETIME,
                 clock=clock,
             ),
-            role_directory=RedisRoleDirectory(redis, namespace=settings.redis.namespace_role),
+            role_directory=RedisSubjectDirectory(redis, namespace=settings.redis.namespace_role),
             subject_source=IssuerSubjectSource(internal),
             revocation_feed=RedisRevocationFeed(redis, namespace=settings.redis.namespace_revocation),
             fallback_feed=IssuerRevocationFeed(internal),

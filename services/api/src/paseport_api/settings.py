@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 from paseport_shared.domain.models.session import SessionPolicy
 from paseport_shared.production_settings import RedisVariables, ServerVariables
 from paseport_shared.settings import Env, SettingProblem, WebSettings

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from paseport_shared.domain.ports.clock import Clock
+from paseport.authenticate_bearer import AuthenticateBearer
+from paseport.clock import Clock
+from paseport.feed import RevocationFeed
+from paseport.find_subject import FindSubject
+from paseport.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
+from paseport.revocation_list import RevocationList
+from paseport.subject import SubjectDirectory, SubjectSource
+from paseport.token_verifier import TokenVerifier
 from paseport_shared.domain.ports.reference_clock import ReferenceClock
-from paseport_shared.domain.ports.revocation_feed import RevocationFeed
-from paseport_shared.domain.ports.role_directory import RoleDirectory, SubjectSource
 from paseport_shared.domain.ports.service_monitor import ServiceMonitor
 from paseport_shared.domain.ports.session_store import SessionStore
-from paseport_shared.domain.ports.token_verifier import TokenVerifier
-from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.domain.revocation_relay import LONG_POLL_SECONDS
 from paseport_shared.http.metrics import Pool
 from paseport_shared.http.watch import NoticedFeed
-from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
-from paseport_shared.use_cases.find_subject import FindSubject
-from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 from prometheus_client import CollectorRegistry
 
 from paseport_api.own_monitor import OwnMonitor
@@ -40,7 +40,7 @@ class ApiAdapters:
     """
 
     token_verifier: TokenVerifier
-    role_directory: RoleDirectory
+    role_directory: SubjectDirectory
     subject_source: SubjectSource
     revocation_feed: RevocationFeed
     fallback_feed: RevocationFeed

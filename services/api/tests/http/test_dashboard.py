@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from api_parts import reading, session
 from api_world import ALICE, ApiWorld
+from paseport.revocation import RevocationKind
 from paseport_shared.adapters.memory.clock import START
 from paseport_shared.domain.models.client import FIRST_PARTY_SCOPE
-from paseport_shared.domain.models.revocation import RevocationKind
 from paseport_shared.domain.models.service_reading import Part
 
 

@@ -12,9 +12,9 @@ import pytest
 from answers import assert_401t, assert_503d
 from api_parts import BOB
 from api_world import ApiWorld
+from paseport.revocation import Revocation, RevocationKind
+from paseport.revocation_list import RevocationList
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
-from paseport_shared.domain.revocation_list import RevocationList
 
 DASHBOARD = "/api/dashboard"
 

@@ -12,10 +12,10 @@ import httpx
 import pytest
 from answers import assert_503d
 from api_world import ISSUER, ApiWorld, served
+from paseport.revocation import FeedSnapshot
 from paseport_api.app import Api
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
-from paseport_shared.domain.models.revocation import FeedSnapshot
 
 DASHBOARD = "/api/dashboard"
 

@@ -6,10 +6,10 @@ import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from paseport.claims import Claims
+from paseport.principal import Principal
+from paseport.revocation import Revocation, RevocationKind
 from paseport_shared.adapters.memory.clock import START
-from paseport_shared.domain.models.claims import Claims
-from paseport_shared.domain.models.principal import Principal
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.service_reading import Counters, Part, Pool, ServiceReading
 from paseport_shared.domain.models.session import Session
 

@@ -14,8 +14,13 @@ from uuid import UUID
 import httpx
 from api_parts import ScriptedMonitor
 from litestar import Litestar
+from paseport.claims import Claims
 from paseport.http_key_document import HttpKeyDocument
 from paseport.key_set import RemoteKeySet
+from paseport.revocation import FeedChange, FeedPosition, Revocation, RevocationKind
+from paseport.secret import Secret
+from paseport.subject import SubjectState
+from paseport.token_verifier import TokenVerifier
 from paseport_api.app import Api
 from paseport_api.settings import Settings
 from paseport_api.wiring import ApiAdapters
@@ -27,14 +32,8 @@ from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
 from paseport_shared.adapters.paseto.key_document import KeyDocument
-from paseport_shared.adapters.paseto.published_keys import PublishedKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
-from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
-from paseport_shared.domain.models.claims import Claims
 from paseport_shared.domain.models.client import FIRST_PARTY_SCOPE, api_audience
-from paseport_shared.domain.models.principal import SubjectState
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, Revocation, RevocationKind
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import SessionPolicy
 from paseport_shared.domain.ports.key_document import KeyDocument as KeyDocumentPort
 from structlog.testing import capture_logs
@@ -104,8 +103,8 @@ class ApiWorld:
         self.sessions = MemorySessionStore(POLICY, self.outages.sessions)
         self.issuer_monitor = ScriptedMonitor()
         self.adapters = ApiAdapters(
-            token_verifier=PasetoTokenVerifier(
-                PublishedKeys(self.key_set, self.clock),
+            token_verifier=TokenVerifier(
+                self.key_set,
                 issuer=ISSUER,
                 audience=api_audience(ISSUER),
                 max_lifetime=timedelta(hours=1),

@@ -17,6 +17,7 @@ from issuer_world import ISSUER, Outages
 from litestar import Litestar
 from paseport.http_key_document import HttpKeyDocument
 from paseport.key_set import RemoteKeySet
+from paseport.token_verifier import TokenVerifier
 from paseport_api.app import Api
 from paseport_api.wiring import ApiAdapters
 from paseport_issuer.settings import Settings
@@ -26,8 +27,6 @@ from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
 from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
-from paseport_shared.adapters.paseto.published_keys import PublishedKeys
-from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import api_audience
 
@@ -96,8 +95,8 @@ async def running_both(folder: Path, settings: Settings | None = None) -> AsyncI
         async with open_internal_client(api_side.issuer_internal_url, transport) as http, key_client, aclosing(key_set):
             internal = InternalClient(http, api_side.service_secret)
             adapters = ApiAdapters(
-                token_verifier=PasetoTokenVerifier(
-                    PublishedKeys(key_set, world.clock),
+                token_verifier=TokenVerifier(
+                    key_set,
                     issuer=ISSUER,
                     audience=api_audience(ISSUER),
                     max_lifetime=timedelta(hours=1),

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 from api_parts import ScriptedMonitor
+from paseport.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
+from paseport.revocation_list import RevocationList
 from paseport_api.use_cases.observe_system import ObserveSystem
 from paseport_shared.adapters.memory.clock import ManualClock
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
 from paseport_shared.domain.models.session import SessionPolicy
-from paseport_shared.domain.revocation_list import RevocationList
-from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 
 
 @pytest.fixture

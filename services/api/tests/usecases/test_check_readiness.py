@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from paseport.follow_revocations import FollowRevocations
+from paseport.revocation_list import RevocationList
 from paseport_api.use_cases.check_readiness import CheckReadiness
 from paseport_shared.adapters.memory.clock import ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
-from paseport_shared.domain.revocation_list import RevocationList
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
 
 
 async def lacking(readiness: CheckReadiness) -> set[str]:

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 from api_parts import ScriptedMonitor, reading
+from paseport.follow_revocations import FollowRevocations
+from paseport.revocation import FeedPosition
 from paseport_api.use_cases import observe_system
 from paseport_api.use_cases.observe_system import Figures, ObserveSystem, ServiceStatus, ServiceView
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedPosition
 from paseport_shared.domain.models.service_reading import Part, ServiceReading
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
 
 
 async def figures_of_issuer(observe: ObserveSystem) -> Figures:

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 from api_parts import ALICE, session_revoked
+from paseport.follow_revocations import FollowRevocations
+from paseport.revocation import FeedPosition, Revocation, RevocationKind
+from paseport.revocation_list import RevocationList
 from paseport_api.use_cases.show_revocations import RevocationSummary, ShowRevocations
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedPosition, Revocation, RevocationKind
-from paseport_shared.domain.revocation_list import RevocationList
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
 
 
 async def test_revocations_are_counted_by_kind(

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
+from paseport.secret import Secret
 from paseport_shared.adapters.sql.revision import WrongRevision
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.http.process import CannotStart, Listening, ServiceApps, cannot_start, run_service
 from paseport_shared.settings import SettingsProblems, load_settings
 

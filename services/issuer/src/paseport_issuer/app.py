@@ -11,10 +11,10 @@ from typing import Any, Final
 from litestar import Request
 from litestar.di import NamedDependency, Provide
 from litestar.types import ControllerRouterHandler
+from paseport.principal import Principal
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import built_in_clients
-from paseport_shared.domain.models.principal import Principal
 from paseport_shared.http.app import ServiceApp
 from paseport_shared.http.background import Job, in_background
 from paseport_shared.http.bearer import provide_principal

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
+from paseport.secret import Secret
 from paseport_shared.domain.models.client import (
     BUILT_IN_IDS,
     ApplicationType,
@@ -23,7 +24,6 @@ from paseport_shared.domain.models.client import (
 from paseport_shared.domain.models.client_registration import ClientRules, secret_problem
 from paseport_shared.domain.models.client_registry import is_client_id
 from paseport_shared.domain.models.redirect_uri import registration_problem
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.settings import SettingProblem
 from paseport_shared.settings import secret_problem as text_problem
 

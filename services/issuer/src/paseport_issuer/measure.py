@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from paseport.clock import Clock
 from paseport_shared.domain.errors import GrantRefusal, InvalidGrant, TooManyAttempts, Unavailable
 from paseport_shared.domain.models.due_projection import DueProjection
 from paseport_shared.domain.ports.attempt_limiter import Attempt, AttemptLimiter
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.pending_record import PendingRecord
 from paseport_shared.domain.ports.raw_signer import RawSigner
 from paseport_shared.domain.ports.record import Record, RecordTransaction

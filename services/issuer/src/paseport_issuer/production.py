@@ -10,27 +10,28 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
+from paseport.clock import SystemClock
+from paseport.redis.access import RedisAccess
+from paseport.token_verifier import TokenVerifier
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
 from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
 from paseport_shared.adapters.jose.jwks_document import JwksDocument
 from paseport_shared.adapters.paseto.key_document import KeyDocument
+from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
-from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
-from paseport_shared.adapters.redis.access import RedisAccess
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from paseport_shared.adapters.redis.authorization_code_store import RedisAuthorizationCodeStore
 from paseport_shared.adapters.redis.client_directory import RedisClientDirectory
 from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
-from paseport_shared.adapters.redis.revocation_feed import RedisRevocationFeed
+from paseport_shared.adapters.redis.revocation_publisher import RedisRevocationPublisher
 from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from paseport_shared.adapters.redis.session_store import RedisSessionStore
 from paseport_shared.adapters.redis.transaction_store import RedisTransactionStore
 from paseport_shared.adapters.sql import revision
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
-from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import AppRole, Credential, StaticToken
@@ -72,7 +73,7 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
         record = SqlRecord(engine)
 
         redis = await stack.enter_async_context(RedisAccess(redis_settings(settings.redis)))
-        feed = RedisRevocationFeed(redis, namespace=settings.redis.namespace_revocation)
+        feed = RedisRevocationPublisher(redis, namespace=settings.redis.namespace_revocation)
 
         vault = VaultAccess(
             VaultAddress(settings.vault_url, settings.vault_namespace, settings.vault_ca), _credential(settings), clock
@@ -119,11 +120,11 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             hasher=hasher,
             signing_keys=keys,
             token_signer=PasetoTokenSigner(keys, signer),
-            token_verifier=PasetoTokenVerifier(
-                keys, issuer=issuer, audience=api_audience(issuer), max_lifetime=_MAX_LIFETIME, clock=clock
+            token_verifier=TokenVerifier(
+                OwnKeys(keys), issuer=issuer, audience=api_audience(issuer), max_lifetime=_MAX_LIFETIME, clock=clock
             ),
-            any_token_verifier=PasetoTokenVerifier(
-                keys, issuer=issuer, audience=None, max_lifetime=_MAX_LIFETIME, clock=clock
+            any_token_verifier=TokenVerifier(
+                OwnKeys(keys), issuer=issuer, audience=None, max_lifetime=_MAX_LIFETIME, clock=clock
             ),
             key_document=KeyDocument(keys),
             id_keys=id_keys,

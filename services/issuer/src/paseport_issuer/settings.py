@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from paseport.secret import Secret
 from paseport_shared.domain.errors import ValidationFailed
 from paseport_shared.domain.models.client import ApplicationType, Client, built_in_clients
 from paseport_shared.domain.models.client_registration import ClientRules
@@ -17,7 +18,6 @@ from paseport_shared.domain.models.profile import check_profile
 from paseport_shared.domain.models.redirect_uri import registration_problem
 from paseport_shared.domain.models.refresh_token import RefreshPolicy
 from paseport_shared.domain.models.roles import ADMIN
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import SessionPolicy
 from paseport_shared.production_settings import OutboundVariables, RedisVariables, ServerVariables
 from paseport_shared.settings import Env, SettingProblem, WebSettings

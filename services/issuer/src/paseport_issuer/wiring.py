@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from paseport.authenticate_bearer import AuthenticateBearer
+from paseport.clock import Clock
+from paseport.feed import RevocationFeed
+from paseport.find_subject import FindSubject
+from paseport.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
+from paseport.revocation_list import RevocationList
+from paseport.secret import Secret
+from paseport.token_verifier import TokenVerifier
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
 from paseport_shared.domain.ports.client_directory import ClientDirectory
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.id_token_reader import IdTokenReader
 from paseport_shared.domain.ports.id_token_signer import IdTokenSigner
 from paseport_shared.domain.ports.key_document import KeyDocument
@@ -20,22 +26,17 @@ from paseport_shared.domain.ports.pending_record import PendingRecord
 from paseport_shared.domain.ports.randomness import Randomness
 from paseport_shared.domain.ports.record import Record
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
-from paseport_shared.domain.ports.revocation_feed import RevocationFeed, RevocationPublisher
+from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 from paseport_shared.domain.ports.session_store import SessionStore
 from paseport_shared.domain.ports.signing_keys import SigningKeys
 from paseport_shared.domain.ports.token_signer import TokenSigner
-from paseport_shared.domain.ports.token_verifier import TokenVerifier
 from paseport_shared.domain.ports.transaction_store import TransactionStore
-from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.domain.revocation_relay import RevocationRelay
 from paseport_shared.http.background import Job
 from paseport_shared.http.health import Check
 from paseport_shared.http.metrics import Pool
 from paseport_shared.http.watch import NoticedFeed
-from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
-from paseport_shared.use_cases.find_subject import FindSubject
-from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.authenticate_client import AuthenticateClient

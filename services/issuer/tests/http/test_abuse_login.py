@@ -14,7 +14,7 @@ import httpx
 import pytest
 from issuer_http import HttpWorld, problem, sign_in
 from issuer_world import PASSWORD
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 
 WRONG = "a wrong password of some length"
 REFRESH, SESSION = "__Host-paseport-refresh", "__Host-paseport-session"

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from issuer_http import BROWSER, HttpWorld, problem, sign_in
 from issuer_world import ISSUER, PASSWORD
+from paseport.secret import Secret
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
-from paseport_shared.domain.models.secret import Secret
 
 REFRESH, SESSION = "__Host-paseport-refresh", "__Host-paseport-session"
 COOKIE_ROUTES = ("/auth/v1/login/local", "/auth/v1/refresh", "/auth/v1/logout")

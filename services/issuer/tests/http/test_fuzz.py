@@ -19,9 +19,9 @@ from issuer_sqlite import running_on_sqlite
 from issuer_world import ADMIN_ACTOR, ISSUER, PASSWORD, issuer_settings
 from json_schema import violations
 from litestar import Litestar
+from paseport.secret import Secret
 from paseport_issuer.use_cases.create_client import CreateClientCommand
 from paseport_shared.domain.models.client import Client, ClientAuthMethod
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.http.openapi import openapi_document
 
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"

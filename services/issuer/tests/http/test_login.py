@@ -11,8 +11,8 @@ import pytest
 from issuer_http import BROWSER, HttpWorld, problem, running_issuer, sign_in
 from issuer_world import ISSUER, PASSWORD, issuer_settings
 from litestar.handlers import HTTPRouteHandler
+from paseport.secret import Secret
 from paseport_issuer.handlers.cookies import Cookies
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.http.origin import requires_own_origin
 
 UNSAFE_COOKIE_ROUTES = (

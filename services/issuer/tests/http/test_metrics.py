@@ -11,12 +11,12 @@ from zlib import crc32
 import pytest
 from issuer_http import HttpWorld, running_issuer, sign_in
 from issuer_world import APP, CALLER, CLI, IssuerWorld, issuer_settings
+from paseport.secret import Secret
 from paseport_issuer.measure import MeasureBacklog, MeasuredSigner
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand
 from paseport_shared.domain.errors import InvalidGrant, Overloaded, Unavailable
 from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.client import Client
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.http.metrics import ACCESS, ID, IssuerMetrics
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs

@@ -9,7 +9,7 @@ import pytest
 from issuer_http import HttpWorld, problem
 from issuer_world import ISSUER, PASSWORD
 from paseport_issuer.use_cases.sign_access_token import UserGrant
-from paseport_shared.domain.errors import InvalidAccessToken
+from paseport_shared.domain.errors import InvalidToken
 from paseport_shared.domain.models.client import api_audience
 from paseport_shared.domain.models.user import User
 
@@ -246,5 +246,5 @@ async def test_a_change_that_is_not_in_force_says_so_until_it_is(http: HttpWorld
         again = await client.patch(path, json={"disabled": True}, headers={"If-Match": '"2"'})
 
     assert again.status_code == 200
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await http.world.authenticate(token)

@@ -9,6 +9,11 @@ from pathlib import Path
 from uuid import UUID
 
 import msgspec
+from paseport.claims import Claims
+from paseport.principal import Principal
+from paseport.revocation import FeedPosition, Revocation
+from paseport.secret import Secret
+from paseport.token_verifier import TokenVerifier
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
@@ -40,14 +45,10 @@ from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
 from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
 from paseport_shared.adapters.paseto.key_document import KeyDocument
+from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
-from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
 from paseport_shared.domain.models.audit import Actor, AuditEvent
-from paseport_shared.domain.models.claims import Claims
 from paseport_shared.domain.models.client import api_audience, built_in_clients
-from paseport_shared.domain.models.principal import Principal
-from paseport_shared.domain.models.revocation import FeedPosition, Revocation
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import RecordTransaction
 from rsa_samples import write_id_keys
@@ -143,15 +144,15 @@ class IssuerWorld:
             hasher=self.hasher,
             signing_keys=self.keys,
             token_signer=PasetoTokenSigner(self.keys, self.signer),
-            token_verifier=PasetoTokenVerifier(
-                self.keys,
+            token_verifier=TokenVerifier(
+                OwnKeys(self.keys),
                 issuer=ISSUER,
                 audience=api_audience(ISSUER),
                 max_lifetime=timedelta(hours=1),
                 clock=self.clock,
             ),
-            any_token_verifier=PasetoTokenVerifier(
-                self.keys,
+            any_token_verifier=TokenVerifier(
+                OwnKeys(self.keys),
                 issuer=ISSUER,
                 audience=None,
                 max_lifetime=timedelta(hours=1),

@@ -16,7 +16,7 @@ import httpx
 import msgspec
 from issuer_http import HttpWorld, running
 from issuer_world import ISSUER, PASSWORD, IssuerWorld, issuer_settings
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 
 SHOP_SECRET = "shop-secret-of-at-least-32-characters-long"
 WIKI_SECRET = "wiki-secret-of-at-least-32-characters-long"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from issuer_world import ADMIN_ACTOR, IssuerWorld
+from paseport.secret import Secret
 from paseport_issuer.use_cases.change_client import ChangeClientCommand
 from paseport_issuer.use_cases.create_client import CreateClientCommand, NewSecret
 from paseport_issuer.use_cases.delete_client import DeleteClientCommand
@@ -29,7 +30,6 @@ from paseport_shared.domain.errors import (
 from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.client import Client, ClientAuthMethod, GrantType
 from paseport_shared.domain.models.client_registry import ClientQuery
-from paseport_shared.domain.models.secret import Secret
 
 SHOP = Client(
     "shop",

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from issuer_world import APP, CALLER, IssuerWorld
 from paseport_issuer.use_cases.end_session import EndSessionCommand
-from paseport_shared.domain.errors import InvalidAccessToken, InvalidGrant, Unavailable
+from paseport_shared.domain.errors import InvalidGrant, InvalidToken, Unavailable
 
 
 async def test_sign_out_ends_this_session_and_no_other(world: IssuerWorld) -> None:
@@ -17,7 +17,7 @@ async def test_sign_out_ends_this_session_and_no_other(world: IssuerWorld) -> No
 
     await world.sign_out(here)
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(here.access_token.value)
     with pytest.raises(InvalidGrant):
         await world.refresh(here.refresh_token)
@@ -34,7 +34,7 @@ async def test_sign_out_everywhere_ends_all_of_the_users_and_nobody_elses(world:
     await world.sign_out(sessions[0], everywhere=True)
 
     for issued in sessions:
-        with pytest.raises(InvalidAccessToken):
+        with pytest.raises(InvalidToken):
             await world.authenticate(issued.access_token.value)
         with pytest.raises(InvalidGrant):
             await world.refresh(issued.refresh_token)
@@ -55,7 +55,7 @@ async def test_the_refresh_cookie_alone_is_enough(world: IssuerWorld) -> None:
 
     await world.use.end_session(EndSessionCommand(None, issued.refresh_token, False, APP, CALLER))
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(issued.access_token.value)
 
 
@@ -67,7 +67,7 @@ async def test_sign_out_works_without_the_database_and_is_recorded_later(world: 
 
     with world.outages.mariadb:
         await world.sign_out(issued)
-        with pytest.raises(InvalidAccessToken):
+        with pytest.raises(InvalidToken):
             await world.authenticate(issued.access_token.value)
         with pytest.raises(Unavailable):
             await world.use.record_pending.drain()
@@ -84,7 +84,7 @@ async def test_a_sign_out_that_failed_can_be_repeated(world: IssuerWorld) -> Non
 
     await world.sign_out(issued)
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(issued.access_token.value)
 
 
@@ -99,7 +99,7 @@ async def test_a_refresh_in_flight_does_not_survive_sign_out(world: IssuerWorld)
 
         for answer in answers:
             if not isinstance(answer, InvalidGrant | None):
-                with pytest.raises(InvalidAccessToken):
+                with pytest.raises(InvalidToken):
                     await world.authenticate(answer.access_token.value)  # type: ignore[union-attr]
                 with pytest.raises(InvalidGrant):
                     await world.refresh(answer.refresh_token)  # type: ignore[union-attr]
@@ -116,5 +116,5 @@ async def test_cookies_of_two_sessions_end_both(world: IssuerWorld) -> None:
     for issued in (own, planted):
         with pytest.raises(InvalidGrant):
             await world.refresh(issued.refresh_token)
-        with pytest.raises(InvalidAccessToken):
+        with pytest.raises(InvalidToken):
             await world.authenticate(issued.access_token.value)

@@ -13,6 +13,7 @@ from issuer_world import APP, ISSUER, IssuerWorld
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import KeySet
+from paseport.clock import SystemClock
 from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.sign_access_token import AccessToken, UserGrant
@@ -22,13 +23,12 @@ from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
 from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
 from paseport_shared.adapters.jose.jwks_document import JwksDocument
 from paseport_shared.adapters.memory.clock import START
-from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import StaticToken
 from paseport_shared.adapters.vault.transit_rsa_key_holder import TransitRsaKeyHolder
 from paseport_shared.adapters.vault.transit_rsa_signer import TransitRsaSigner
 from paseport_shared.adapters.vault.transport import VaultAddress
-from paseport_shared.domain.errors import InvalidAccessToken, Unavailable
+from paseport_shared.domain.errors import InvalidToken, Unavailable
 from paseport_shared.domain.models.id_token import RESERVED_CLAIMS, IdTokenHint, access_token_hash
 from paseport_shared.domain.models.signing_key import KeyStatus, SigningKey, VerificationKey
 from paseport_shared.domain.models.user import User
@@ -175,7 +175,7 @@ async def test_an_id_token_is_no_access_token(world: IssuerWorld) -> None:
     alice = await world.add_user("alice")
     token = await world.use.sign_id_token(APP, alice, granted(alice), access_token=ACCESS_TOKEN)
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(token)
 
 

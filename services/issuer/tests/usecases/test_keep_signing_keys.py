@@ -15,7 +15,10 @@ from contracts.signing_keys import (
     SigningKeysContract,
     VerificationKeysContract,
 )
+from paseport.claims import Claims
+from paseport.clock import SystemClock
 from paseport.paserk import public_key_id
+from paseport.secret import Secret
 from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_shared.adapters.memory.clock import START, ManualClock
@@ -25,7 +28,6 @@ from paseport_shared.adapters.memory.randomness import SeededRandomness
 from paseport_shared.adapters.memory.record import MemoryRecord
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
-from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import StaticToken
 from paseport_shared.adapters.vault.transit_key_holder import TransitKeyHolder
@@ -33,8 +35,6 @@ from paseport_shared.adapters.vault.transit_signer import TransitSigner
 from paseport_shared.adapters.vault.transport import VaultAddress
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.audit import AuditEvent
-from paseport_shared.domain.models.claims import Claims
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import HeldKeyVersion, KeyStatus, SigningKey, VerificationKey
 from paseport_shared.domain.ports.key_holder import KeyHolder
 from paseport_shared.domain.ports.record import RecordTransaction

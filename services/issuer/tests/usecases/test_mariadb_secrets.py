@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from issuer_world import ADMIN_ACTOR, CALLER, PASSWORD, IssuerWorld
+from paseport.secret import Secret
 from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
 from paseport_issuer.use_cases.delete_user import DeleteUserCommand
 from paseport_issuer.use_cases.redeem_password_reset import RedeemResetCommand
@@ -18,7 +19,6 @@ from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.domain.errors import InvalidCredentials, WeakPassword
-from paseport_shared.domain.models.secret import Secret
 from paseport_testkit.harness.mariadb import MariaDb
 
 WRONG = Secret("the canary of a wrong password")

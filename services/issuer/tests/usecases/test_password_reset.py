@@ -7,17 +7,17 @@ from datetime import timedelta
 
 import pytest
 from issuer_world import ADMIN_ACTOR, CALLER, ISSUER, PASSWORD, IssuerWorld
+from paseport.secret import Secret
 from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
 from paseport_issuer.use_cases.redeem_password_reset import RedeemResetCommand
 from paseport_shared.domain.errors import (
-    InvalidAccessToken,
     InvalidCredentials,
     InvalidGrant,
     InvalidResetToken,
+    InvalidToken,
     Unavailable,
     WeakPassword,
 )
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
 
 NEW = Secret("a new password nobody guesses")
@@ -42,7 +42,7 @@ async def test_a_link_sets_the_password_and_ends_every_session(world: IssuerWorl
 
     with pytest.raises(InvalidGrant):
         await world.refresh(before.refresh_token)
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(before.access_token.value)
     with pytest.raises(InvalidCredentials):
         await world.sign_in("alice", PASSWORD)
@@ -143,5 +143,5 @@ async def test_a_link_is_not_spent_while_sessions_cannot_be_ended(world: IssuerW
     assert (await world.user(user.id)).revision == user.revision
     await world.refresh(before.refresh_token)
     await redeem(world, token)
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(before.access_token.value)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from issuer_world import CLI, IssuerWorld, issuer_settings, raw_payload
+from paseport.secret import Secret
 from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
 from paseport_issuer.use_cases.delete_user import DeleteUserCommand
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens
-from paseport_shared.domain.errors import InvalidAccessToken, InvalidGrant, Unavailable
+from paseport_shared.domain.errors import InvalidGrant, InvalidToken, Unavailable
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey, parse_refresh_token
-from paseport_shared.domain.models.secret import Secret
 
 ADMIN = Actor("00000000-0000-7000-8000-00000000ad01", "bff")
 
@@ -99,7 +99,7 @@ async def test_a_reused_token_kills_its_family_and_nothing_else(world: IssuerWor
     assert world.signer.signed == signed
     with pytest.raises(InvalidGrant):
         await world.refresh(owner.refresh_token)
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(owner.access_token.value)
     await world.authenticate(other_device.access_token.value)
     await world.refresh(other_device.refresh_token)
@@ -219,7 +219,7 @@ async def test_nothing_can_be_refreshed_after_the_end(world: IssuerWorld, end: s
 
     with pytest.raises(InvalidGrant):
         await world.refresh(issued.refresh_token)
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(issued.access_token.value)
 
 
@@ -269,7 +269,7 @@ async def test_a_reused_token_dies_without_a_database_and_is_recorded_later(worl
     with world.outages.mariadb:
         with pytest.raises(InvalidGrant):
             await world.refresh(stolen.refresh_token)
-        with pytest.raises(InvalidAccessToken):
+        with pytest.raises(InvalidToken):
             await world.authenticate(owner.access_token.value)
 
     assert "refresh_token.reused" in await world.actions()

@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from issuer_world import ADMIN_ACTOR
+from paseport.revocation import RevocationKind
 from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.rotate_signing_keys import SLACK, RotateSigningKeys
@@ -23,7 +24,6 @@ from paseport_shared.adapters.memory.randomness import SeededRandomness
 from paseport_shared.adapters.memory.record import MemoryRecord
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.domain.errors import AuthError, KeyNotReady, NotFound, Unavailable
-from paseport_shared.domain.models.revocation import RevocationKind
 from paseport_shared.domain.models.signing_key import KeyStatus
 from paseport_shared.domain.ports.record import RecordTransaction
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from paseport.secret import Secret
 from paseport_issuer.settings import ProductionSettings, Settings
 from paseport_shared.domain.models.client import ClientAuthMethod, ClientSource, GrantType
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.settings import SettingsProblems, load_settings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from issuer_world import ADMIN_ACTOR, PASSWORD, IssuerWorld
+from paseport.secret import Secret
 from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
 from paseport_issuer.use_cases.create_user import CreateUserCommand
 from paseport_issuer.use_cases.delete_user import DeleteUserCommand
@@ -14,8 +15,8 @@ from paseport_issuer.use_cases.ensure_accounts import CLI_ACCOUNT_ID
 from paseport_shared.domain.errors import (
     AlreadyExists,
     BuiltInAccount,
-    InvalidAccessToken,
     InvalidGrant,
+    InvalidToken,
     LastAdmin,
     NotFound,
     PreconditionFailed,
@@ -24,7 +25,6 @@ from paseport_shared.domain.errors import (
     ValidationFailed,
     WeakPassword,
 )
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User, UserQuery
 
 
@@ -109,7 +109,7 @@ async def test_disabling_ends_everything_and_enabling_brings_no_token_back(world
     user = await change(world, user, disabled=True)
     user = await change(world, user, disabled=False)
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(issued.access_token.value)
     assert await world.sessions.list_for_user(user.id, world.clock.now()) == ()
     await world.authenticate((await world.sign_in()).access_token.value)
@@ -127,7 +127,7 @@ async def test_a_deleted_user_leaves_a_pseudonym(world: IssuerWorld) -> None:
     state = await world.roles.find(user.id)
     assert state is not None
     assert (state.username, state.enabled, state.roles) == ("", False, frozenset())
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(issued.access_token.value)
     events = await world.audited()
     assert [event.target for event in events if event.action == "user.deleted"] == [str(user.id)]
@@ -209,7 +209,7 @@ async def test_without_redis_a_change_is_recorded_and_a_repetition_puts_it_in_fo
 
     await change(world, user, disabled=True)
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(token)
 
 
@@ -222,7 +222,7 @@ async def test_a_restart_puts_recorded_revocations_in_force_again(world: IssuerW
 
     await world.use.load_read_models()
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(token)
 
 
@@ -279,7 +279,7 @@ async def test_a_deletion_that_an_outage_cut_off_is_completed_by_a_repetition(wo
 
     with pytest.raises(InvalidGrant):
         await world.refresh(issued.refresh_token)
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(issued.access_token.value)
     state = await world.roles.find(user.id)
     assert state is not None
@@ -302,7 +302,7 @@ async def test_what_an_outage_cut_off_is_put_in_force_by_the_issuer_itself(world
 
     with pytest.raises(InvalidGrant):
         await world.refresh(issued.refresh_token)
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await world.authenticate(issued.access_token.value)
     state = await world.roles.find(user.id)
     assert state is not None

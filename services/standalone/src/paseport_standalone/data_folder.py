@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from paseport.secret import Secret
 from paseport_shared.adapters.keyfile.private_file import create_private_file, read_private_file
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.randomness import Randomness
 
 REPOSITORY: Final = Path(__file__).resolve().parents[4]

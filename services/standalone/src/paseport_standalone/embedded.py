@@ -14,8 +14,11 @@ from datetime import timedelta
 from typing import Final
 
 import httpx
+from paseport.clock import SystemClock
 from paseport.http_key_document import HttpKeyDocument
 from paseport.key_set import RemoteKeySet
+from paseport.secret import Secret
+from paseport.token_verifier import TokenVerifier
 from paseport.verifier import KEY_DOCUMENT_PATH
 from paseport_api.app import Api
 from paseport_api.settings import Settings as ApiSettings
@@ -44,16 +47,13 @@ from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
 from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
 from paseport_shared.adapters.paseto.key_document import KeyDocument
-from paseport_shared.adapters.paseto.published_keys import PublishedKeys
+from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
-from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
-from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.models.client import api_audience
-from paseport_shared.domain.models.secret import Secret
 
 from paseport_standalone.app_build import AppBuild
 from paseport_standalone.asgi import ASGIApp
@@ -132,11 +132,11 @@ async def open_embedded(
             hasher=hasher,
             signing_keys=keys,
             token_signer=PasetoTokenSigner(keys, keys),
-            token_verifier=PasetoTokenVerifier(
-                keys, issuer=origin, audience=api_audience(origin), max_lifetime=_MAX_LIFETIME, clock=clock
+            token_verifier=TokenVerifier(
+                OwnKeys(keys), issuer=origin, audience=api_audience(origin), max_lifetime=_MAX_LIFETIME, clock=clock
             ),
-            any_token_verifier=PasetoTokenVerifier(
-                keys, issuer=origin, audience=None, max_lifetime=_MAX_LIFETIME, clock=clock
+            any_token_verifier=TokenVerifier(
+                OwnKeys(keys), issuer=origin, audience=None, max_lifetime=_MAX_LIFETIME, clock=clock
             ),
             key_document=KeyDocument(keys),
             id_keys=id_keys,
@@ -165,8 +165,8 @@ async def open_embedded(
             allowed_hosts=issuer_settings.allowed_hosts,
         )
         api_adapters = ApiAdapters(
-            token_verifier=PasetoTokenVerifier(
-                PublishedKeys(key_set, clock),
+            token_verifier=TokenVerifier(
+                key_set,
                 issuer=origin,
                 audience=api_audience(origin),
                 max_lifetime=_MAX_LIFETIME,

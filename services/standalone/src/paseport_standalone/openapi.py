@@ -13,6 +13,9 @@ from typing import Final
 
 import httpx
 from litestar import Litestar
+from paseport.clock import SystemClock
+from paseport.secret import Secret
+from paseport.token_verifier import TokenVerifier
 from paseport_api.app import Api
 from paseport_api.settings import Settings as ApiSettings
 from paseport_api.wiring import ApiAdapters
@@ -38,13 +41,11 @@ from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
 from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
 from paseport_shared.adapters.paseto.key_document import KeyDocument
+from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
-from paseport_shared.adapters.paseto.token_verifier import PasetoTokenVerifier
-from paseport_shared.adapters.system.clock import SystemClock
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import api_audience
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import VerificationKey
 from paseport_shared.http.openapi import openapi_document
 
@@ -87,8 +88,8 @@ def main(arguments: list[str]) -> int:
 
 def _apps() -> dict[str, Litestar]:
     clock, keys = SystemClock(), _NoKeys()
-    verifier = PasetoTokenVerifier(
-        keys, issuer=_ISSUER, audience=api_audience(_ISSUER), max_lifetime=timedelta(hours=1), clock=clock
+    verifier = TokenVerifier(
+        OwnKeys(keys), issuer=_ISSUER, audience=api_audience(_ISSUER), max_lifetime=timedelta(hours=1), clock=clock
     )
     issuer_settings = IssuerSettings(
         access_token_issuer=_ISSUER,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
+from paseport.secret import Secret
 from paseport_issuer.configured_clients import mobile_problems, read_configured_clients
 from paseport_issuer.settings import ACCESS_TOKEN_TTL, REFRESH_MAX_LIFETIME
 from paseport_shared import settings as shared
@@ -16,7 +17,6 @@ from paseport_shared.domain.models.client_registration import ClientRules
 from paseport_shared.domain.models.password import check_new_password
 from paseport_shared.domain.models.profile import check_profile
 from paseport_shared.domain.models.roles import ADMIN
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.settings import Env, SettingProblem, SettingsProblems
 
 from paseport_standalone.data_folder import REPOSITORY, DataFolder, default_data_folder

@@ -1,7 +1,6 @@
-"""Every way Paseport refuses, as one hierarchy.
+"""Every way Paseport refuses, as one hierarchy; its root, and what a verifier refuses with, are ``paseport.errors``.
 
-An error carries a stable ``code``, a public sentence that is the same for every cause, and a ``reason`` for the log
-only. It knows no status code: one error has several faces, and the services' tables render them.
+An error knows no status code: one error has several faces, and the services' tables render them.
 """
 
 from __future__ import annotations
@@ -10,19 +9,14 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
 
-
-class AuthError(Exception):
-    """Root of the hierarchy. ``reason`` is for the log; clients only ever see ``code`` and ``public``."""
-
-    code: ClassVar[str]
-    public: ClassVar[str]
-
-    def __init__(self, reason: str = "") -> None:
-        super().__init__(self.code)
-        self.reason = reason or self.code
-
+from paseport.errors import AuthenticationRequired as AuthenticationRequired
+from paseport.errors import AuthError as AuthError
+from paseport.errors import InsufficientRole as InsufficientRole
+from paseport.errors import InsufficientScope as InsufficientScope
+from paseport.errors import InvalidToken as InvalidToken
+from paseport.errors import Overloaded as Overloaded
+from paseport.errors import Unavailable as Unavailable
 
 # --- the request itself -------------------------------------------------------------------------------------------
 
@@ -78,25 +72,11 @@ class WeakPassword(ValidationFailed):
 # --- who is asking ------------------------------------------------------------------------------------------------
 
 
-class AuthenticationRequired(AuthError):
-    """No credential was presented (RFC 6750 §3: a challenge without an error code)."""
-
-    code = "authentication_required"
-    public = "Sign in to continue."
-
-
 class InvalidCredentials(AuthError):
     """Unknown user, wrong password, disabled account: one answer for all of them."""
 
     code = "invalid_credentials"
     public = "The user name or the password is not right."
-
-
-class InvalidAccessToken(AuthError):
-    """An access token that is not acceptable, whatever the cause (RFC 6750 §3.1 ``invalid_token``)."""
-
-    code = "invalid_token"
-    public = "The access token is not valid."
 
 
 class GrantRefusal(enum.Enum):
@@ -201,24 +181,6 @@ class InvalidResetToken(AuthError):
     public = "This link is no longer valid. Ask an administrator for a new one."
 
 
-class InsufficientScope(AuthError):
-    """A known caller whose token lacks a scope (RFC 6750 §3.1 ``insufficient_scope``)."""
-
-    code = "insufficient_scope"
-    public = "The access token does not cover this."
-
-    def __init__(self, required: str) -> None:
-        super().__init__(f"scope {required} required")
-        self.required = required
-
-
-class InsufficientRole(AuthError):
-    """A known caller who holds none of the roles that this needs."""
-
-    code = "insufficient_role"
-    public = "Your account is not allowed to do this."
-
-
 # --- resources ----------------------------------------------------------------------------------------------------
 
 
@@ -301,24 +263,6 @@ class TooManyAttempts(AuthError):
     def __init__(self, retry_after: timedelta, reason: str = "") -> None:
         super().__init__(reason)
         self.retry_after = retry_after
-
-
-class Unavailable(AuthError):
-    """A part that is needed does not answer. Nothing was consumed and nothing issued."""
-
-    code = "unavailable"
-    public = "The service is temporarily unavailable. Try again in a moment."
-
-    def __init__(self, reason: str = "", retry_after: timedelta = timedelta(seconds=1)) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class Overloaded(Unavailable):
-    """A bounded queue is full; the caller should come back."""
-
-    code = "overloaded"
-    public = "The service is busy. Try again in a moment."
 
 
 class RecordedNotInForce(Unavailable):

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from paseport.feed import FeedGap
+from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation
+from paseport.revocation_list import RevocationList
+
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation
-from paseport_shared.domain.ports.revocation_feed import FeedGap
-from paseport_shared.domain.revocation_list import RevocationList
 from paseport_shared.domain.wake_up import WakeUp
 
 INCREMENTS_KEPT: Final = 4096

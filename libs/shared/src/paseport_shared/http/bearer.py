@@ -20,10 +20,10 @@ from typing import Any, Final
 
 from litestar.connection import ASGIConnection, Request
 from litestar.handlers import BaseRouteHandler
+from paseport.authenticate_bearer import AuthenticateBearer
+from paseport.principal import Principal
 
-from paseport_shared.domain.errors import InsufficientRole, InsufficientScope, InvalidAccessToken
-from paseport_shared.domain.models.principal import Principal
-from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
+from paseport_shared.domain.errors import InsufficientRole, InsufficientScope, InvalidToken
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -35,26 +35,26 @@ _CREDENTIALS: Final = re.compile(rb"bearer +([\x21-\x7e]+)", re.IGNORECASE)
 def bearer_token(connection: Connection) -> str | None:
     """Return the bearer token of ``Authorization``, or None where none is presented.
 
-    Another scheme presents no bearer token. Raises ``InvalidAccessToken`` for a header that is sent twice, and for
+    Another scheme presents no bearer token. Raises ``InvalidToken`` for a header that is sent twice, and for
     anything after ``Bearer`` that is not one word of visible ASCII. Query and body are never read (RFC 9700 §4.3.2).
     """
     values = [value for name, value in connection.scope["headers"] if name == b"authorization"]
     if not values:
         return None
     if len(values) > 1:
-        raise InvalidAccessToken("Authorization was sent more than once")
+        raise InvalidToken("Authorization was sent more than once")
     if values[0].split(b" ", 1)[0].lower() != b"bearer":
         return None
     match = _CREDENTIALS.fullmatch(values[0])
     if match is None:
-        raise InvalidAccessToken("the bearer token is not one word of visible ASCII")
+        raise InvalidToken("the bearer token is not one word of visible ASCII")
     return match[1].decode("ascii")
 
 
 async def authenticate(connection: Connection) -> Principal:
     """Return who is calling, verifying the token once per request.
 
-    Raises what ``AuthenticateBearer`` raises: ``AuthenticationRequired``, ``InvalidAccessToken`` or ``Unavailable``.
+    Raises what ``AuthenticateBearer`` raises: ``AuthenticationRequired``, ``InvalidToken`` or ``Unavailable``.
     """
     state = connection.scope["state"]
     known: Principal | None = state.get(_PRINCIPAL)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from paseport_shared.domain.models.principal import Principal
+from paseport.authenticate_bearer import AuthenticateBearer
+from paseport.principal import Principal
+
 from paseport_shared.http.metrics import ServiceMetrics
-from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
 
 
 class MeasuredBearer(AuthenticateBearer):

@@ -15,24 +15,24 @@ from typing import Final, Protocol
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from paseport.follow_revocations import FollowRevocations
+from paseport.revocation import RevocationKind
+from paseport.revocation_list import RevocationList
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from paseport_shared.domain.errors import (
     GrantRefusal,
-    InvalidAccessToken,
     InvalidCredentials,
     InvalidGrant,
+    InvalidToken,
     Overloaded,
     TooManyAttempts,
     Unavailable,
 )
 from paseport_shared.domain.models.refresh_token import Rotation
-from paseport_shared.domain.models.revocation import RevocationKind
 from paseport_shared.domain.models.signing_key import KeyStatus
-from paseport_shared.domain.revocation_list import RevocationList
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _SIGN_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -215,7 +215,7 @@ class ServiceMetrics:
             "paseport_verification",
             "Access tokens presented, by outcome.",
             ("accepted",),
-            ((InvalidAccessToken, "refused"), (Unavailable, "unavailable")),
+            ((InvalidToken, "refused"), (Unavailable, "unavailable")),
         )
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:

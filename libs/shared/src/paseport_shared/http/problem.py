@@ -77,7 +77,7 @@ PROBLEMS: Final[Mapping[type[AuthError], Row]] = {
     errors.WeakPassword: Row(422),
     errors.AuthenticationRequired: Row(401, Challenge.SIGN_IN),
     errors.InvalidCredentials: Row(401, Challenge.SIGN_IN),
-    errors.InvalidAccessToken: Row(401, Challenge.INVALID_TOKEN),
+    errors.InvalidToken: Row(401, Challenge.INVALID_TOKEN),
     errors.InvalidGrant: Row(400),
     errors.InvalidAuthorizationCode: Row(400),
     errors.InvalidClient: Row(401, Challenge.SIGN_IN),
@@ -207,7 +207,7 @@ def _headers(error: AuthError, row: Row) -> Iterator[tuple[str, str]]:
             yield "WWW-Authenticate", CHALLENGE
         case Challenge.INVALID_TOKEN:
             # One description for every cause: it must not tell a bad signature from an expired token (TK-26).
-            description = errors.InvalidAccessToken.public
+            description = errors.InvalidToken.public
             yield "WWW-Authenticate", f'{CHALLENGE}, error="invalid_token", error_description="{description}"'
         case Challenge.INSUFFICIENT_SCOPE:
             scope = error.required if isinstance(error, errors.InsufficientScope) else ""

@@ -13,14 +13,14 @@ from datetime import datetime
 from typing import Final
 
 import structlog
+from paseport.feed import RevocationFeed
+from paseport.follow_revocations import FollowRevocations
+from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot
 
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot
 from paseport_shared.domain.models.service_reading import Part
-from paseport_shared.domain.ports.revocation_feed import RevocationFeed
 from paseport_shared.http.health import CHECK_SECONDS, Check, ReadParts
 from paseport_shared.http.metrics import ServiceMetrics
-from paseport_shared.use_cases.follow_revocations import FollowRevocations
 
 PARTS_SECONDS: Final = 2.0
 FEEDS_SECONDS: Final = 0.25

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from paseport.clock import Clock
+from paseport.revocation_list import STALE_AFTER_SECONDS, RevocationList
+from paseport.subject import SubjectDirectory
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.service_reading import Part
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.reference_clock import ReferenceClock
-from paseport_shared.domain.ports.role_directory import RoleDirectory
-from paseport_shared.domain.revocation_list import STALE_AFTER_SECONDS, RevocationList
 
 MAX_SKEW: Final = timedelta(seconds=30)
 """The leeway for ``nbf`` and ``iat``: a clock that is further off refuses good tokens, or accepts expired ones."""
@@ -21,7 +21,11 @@ class CheckReadiness:
     """Names the parts that decisions need. The issuer is none: without it known callers are still let in."""
 
     def __init__(
-        self, revocations: RevocationList, roles: RoleDirectory, clock: Clock, reference: ReferenceClock | None = None
+        self,
+        revocations: RevocationList,
+        roles: SubjectDirectory,
+        clock: Clock,
+        reference: ReferenceClock | None = None,
     ) -> None:
         self._revocations = revocations
         self._roles = roles

@@ -7,11 +7,11 @@ import enum
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from paseport.clock import Clock
+from paseport.revocation_list import FeedState, RevocationList
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.service_reading import Part, Pool, ServiceReading
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.service_monitor import ServiceMonitor
-from paseport_shared.domain.revocation_list import FeedState, RevocationList
 
 from paseport_api.use_cases.request_rates import RequestRates
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from paseport.clock import Clock
+from paseport.principal import Principal
 from paseport_shared.domain.models.identifiers import parse_uuid
-from paseport_shared.domain.models.principal import Principal
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.domain.models.session import Session
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.session_store import SessionStore
 
 from paseport_api.use_cases.observe_system import ObserveSystem, SystemView

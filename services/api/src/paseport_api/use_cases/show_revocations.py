@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.revocation import FeedPosition, RevocationKind
+from paseport.revocation_list import RevocationList
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedPosition, RevocationKind
-from paseport_shared.domain.revocation_list import RevocationList
 
 
 @dataclass(frozen=True, slots=True)

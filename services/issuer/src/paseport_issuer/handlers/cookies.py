@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from litestar import Request
 from litestar.datastructures import Cookie
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 
 _BROWSER_SECONDS: Final = 365 * 86_400
 _PLAIN: Final = re.compile(r"[0-9A-Za-z_-]*")

@@ -10,9 +10,9 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import JSONBody, QueryParameter
-from paseport_shared.domain.errors import AuthenticationRequired, InvalidAccessToken, NotFound
-from paseport_shared.domain.models.revocation import FeedPosition
-from paseport_shared.domain.models.secret import Secret
+from paseport.revocation import FeedPosition
+from paseport.secret import Secret
+from paseport_shared.domain.errors import AuthenticationRequired, InvalidToken, NotFound
 from paseport_shared.http.bearer import bearer_token
 
 from paseport_issuer.handlers.schemas.internal import FeedResponse, PrincipalRequest, PrincipalResponse
@@ -69,4 +69,4 @@ def _require(connection: ASGIConnection[Any, Any, Any, Any], secret: Secret[str]
     if presented is None:
         raise AuthenticationRequired("no credential on the internal port")
     if secret is None or not hmac.compare_digest(presented.encode(), secret.reveal().encode()):
-        raise InvalidAccessToken("wrong credential on the internal port")
+        raise InvalidToken("wrong credential on the internal port")

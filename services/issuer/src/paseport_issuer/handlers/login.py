@@ -9,9 +9,9 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
+from paseport.secret import Secret
 from paseport_shared.domain.errors import AuthenticationRequired
 from paseport_shared.domain.models.client import Client
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.http.client_address import client_address
 from paseport_shared.http.origin import refuse_foreign_origin, require_own_origin
 

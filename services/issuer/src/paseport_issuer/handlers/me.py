@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Router, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from paseport_shared.domain.models.principal import Principal
+from paseport.principal import Principal
 from paseport_shared.http.bearer import require_scope
 
 from paseport_issuer.handlers.schemas.me import AccessResponse, ConsentListResponse

@@ -9,9 +9,9 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_plus
 
 from litestar import Request
+from paseport.secret import Secret
 from paseport_shared.domain.errors import InvalidClient, InvalidRequest
 from paseport_shared.domain.models.client import ClientAuthMethod
-from paseport_shared.domain.models.secret import Secret
 
 from paseport_issuer.use_cases.authenticate_client import ClientCredentials
 

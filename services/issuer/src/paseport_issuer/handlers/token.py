@@ -7,9 +7,9 @@ from typing import Any
 from litestar import MediaType, Request, Response, Router, post
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
+from paseport.secret import Secret
 from paseport_shared.domain.errors import UnauthorizedClient, UnsupportedGrantType
 from paseport_shared.domain.models.client import Client, GrantType
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.http.openapi import DESCRIBES_REFUSALS
 
 from paseport_issuer.handlers.oauth_errors import OAuthErrorResponse, oauth_exception_handlers

@@ -8,9 +8,9 @@ from uuid import UUID
 from litestar import Request, Response, Router, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from paseport.secret import Secret
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.roles import ADMIN
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
 from paseport_shared.http.bearer import require_role, require_scope
 

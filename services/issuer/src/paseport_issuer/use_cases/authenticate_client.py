@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.errors import InvalidClient
 from paseport_shared.domain.models.client import Client, ClientAuthMethod
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 
 from paseport_issuer.use_cases.find_client import FindClient
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from paseport.clock import Clock
+from paseport.find_subject import FindSubject
+from paseport.secret import Secret
+from paseport.subject import SubjectState
 from paseport_shared.domain.errors import AuthorizationRefused, UnknownTransaction
 from paseport_shared.domain.models.authorization import (
     CODE_LIFETIME,
@@ -17,15 +21,11 @@ from paseport_shared.domain.models.authorization import (
 )
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.consent import Consent
-from paseport_shared.domain.models.principal import SubjectState
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import Session
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.session_store import SessionStore
-from paseport_shared.use_cases.find_subject import FindSubject
 
 from paseport_issuer.use_cases.check_authorization_request import CheckAuthorizationRequest, Parameters, Recipient
 from paseport_issuer.use_cases.find_client import FindClient

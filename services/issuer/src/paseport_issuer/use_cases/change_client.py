@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from paseport.clock import Clock
 from paseport_shared.domain.errors import PreconditionFailed
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.client_registration import ClientRules
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_issuer.use_cases.client_audit import changes

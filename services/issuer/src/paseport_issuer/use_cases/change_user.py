@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from paseport.clock import Clock
 from paseport_shared.domain.errors import PreconditionFailed
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.profile import check_profile
 from paseport_shared.domain.models.user import User
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_issuer.use_cases.admin_guard import refuse_built_in, refuse_to_lose_last_admin

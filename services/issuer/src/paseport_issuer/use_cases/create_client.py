@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.errors import AlreadyExists, RecordedNotInForce
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import BUILT_IN_IDS, Client, ClientSecretHash, ClientSource
 from paseport_shared.domain.models.client_registration import ClientRules
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_issuer.use_cases.client_audit import audited

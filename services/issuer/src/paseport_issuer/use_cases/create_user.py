@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.password import check_new_password
 from paseport_shared.domain.models.profile import check_profile
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.password_hasher import PasswordHasher
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 

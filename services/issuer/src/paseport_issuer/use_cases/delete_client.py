@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.clock import Clock
 from paseport_shared.domain.errors import NotFound
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client_registry import DeletedClient
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_issuer.use_cases.client_audit import audited

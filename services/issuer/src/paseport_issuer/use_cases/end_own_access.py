@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from paseport.clock import Clock
 from paseport_shared.domain.errors import NotFound
 from paseport_shared.domain.models.identifiers import is_id128
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 from paseport_shared.domain.ports.session_store import SessionStore
 

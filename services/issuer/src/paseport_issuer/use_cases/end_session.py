@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey, parse_refresh_token
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import Session, parse_session_cookie
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 from paseport_shared.domain.ports.session_store import SessionStore
 

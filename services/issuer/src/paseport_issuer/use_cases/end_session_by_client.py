@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.clock import Clock
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.id_token import IdTokenHint
 from paseport_shared.domain.models.session import Session
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.id_token_reader import IdTokenReader
 from paseport_shared.domain.ports.session_store import SessionStore
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.password import check_new_password
 from paseport_shared.domain.models.profile import check_profile
 from paseport_shared.domain.models.roles import ADMIN, USER
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User, UserQuery
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.password_hasher import PasswordHasher
 from paseport_shared.domain.ports.randomness import Randomness
 from paseport_shared.domain.ports.record import Record, RecordTransaction

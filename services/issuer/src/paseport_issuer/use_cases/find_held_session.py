@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 from paseport_shared.domain.models.session import Session, parse_session_cookie
 from paseport_shared.domain.ports.session_store import SessionStore
 

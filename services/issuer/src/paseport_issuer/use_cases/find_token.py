@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from paseport_shared.domain.errors import InvalidAccessToken
-from paseport_shared.domain.models.claims import Claims
+from paseport.claims import Claims
+from paseport.clock import Clock
+from paseport.secret import Secret
+from paseport.token_verifier import TokenVerifier
+from paseport_shared.domain.errors import InvalidToken
 from paseport_shared.domain.models.refresh_token import (
     PresentedToken,
     RefreshFamily,
     RefreshTokenKey,
     parse_refresh_token,
 )
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
-from paseport_shared.domain.ports.token_verifier import TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +53,5 @@ class FindToken:
     async def _access_token(self, token: Secret[str]) -> Claims | None:
         try:
             return await self._verifier.verify(token.reveal())
-        except InvalidAccessToken:
+        except InvalidToken:
             return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.clock import Clock
 from paseport_shared.domain.errors import AuthenticationRequired
 from paseport_shared.domain.models.consent import Consent
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_issuer.use_cases.authorize import Authorize, BrowserCookies

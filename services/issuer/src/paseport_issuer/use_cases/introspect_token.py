@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from paseport_shared.domain.errors import InvalidAccessToken, InvalidClient
-from paseport_shared.domain.models.claims import Claims
+from paseport.claims import Claims
+from paseport.clock import Clock
+from paseport.find_subject import FindSubject
+from paseport.revocation_list import RevocationList
+from paseport.secret import Secret
+from paseport_shared.domain.errors import InvalidClient, InvalidToken
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.identifiers import parse_uuid
 from paseport_shared.domain.models.refresh_token import RefreshPolicy, Rotation, judge
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.session_store import SessionStore
-from paseport_shared.domain.revocation_list import RevocationList
-from paseport_shared.use_cases.find_subject import FindSubject
 
 from paseport_issuer.use_cases.find_token import FindToken, FoundRefreshToken
 
@@ -61,7 +61,7 @@ class IntrospectToken:
     async def _is_active(self, claims: Claims) -> bool:
         try:
             self._revocations.check(claims)
-        except InvalidAccessToken:
+        except InvalidToken:
             return False
         return await self._is_current(claims.subject, claims.user_version)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.models import password_reset
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.password_reset import PasswordReset
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.secret import Secret
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey, Rotation
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
+from paseport.clock import Clock
 from paseport_shared.domain.errors import AlreadyExists, Unavailable
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.signing_key import HeldKeyVersion, KeyStatus, SigningKey, VerificationKey
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.key_holder import KeyHolder
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 

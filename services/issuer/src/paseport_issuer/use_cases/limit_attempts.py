@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from paseport.clock import Clock
 from paseport_shared.domain.models.identifiers import canonical
 from paseport_shared.domain.ports.attempt_limiter import Attempt, AttemptLimiter, Limit
-from paseport_shared.domain.ports.clock import Clock
 
 WINDOW: Final = timedelta(minutes=15)
 ATTEMPTS_PER_ACCOUNT: Final = 10

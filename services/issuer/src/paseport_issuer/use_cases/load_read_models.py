@@ -7,16 +7,16 @@ from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
+from paseport.clock import Clock
+from paseport.revocation import Revocation
+from paseport.revocation_list import RevocationList
+from paseport.subject import SubjectState
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client_registry import ClientEntry
-from paseport_shared.domain.models.principal import SubjectState
-from paseport_shared.domain.models.revocation import Revocation
 from paseport_shared.domain.ports.client_directory import ClientDirectory
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
-from paseport_shared.domain.ports.revocation_feed import RevocationPublisher
+from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 from paseport_shared.domain.ports.role_directory import RoleDirectory
-from paseport_shared.domain.revocation_list import RevocationList
 
 from paseport_issuer.use_cases.project_client import store_entry
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from paseport.clock import Clock
 from paseport_shared.domain.models.client import OFFLINE_ACCESS, Client
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_issuer.use_cases.caller import Caller

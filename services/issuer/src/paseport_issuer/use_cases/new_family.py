@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.refresh_token import RefreshFamily, RefreshPolicy
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
 
 from paseport_issuer.use_cases.new_ids import NewIds

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.models.audit import Actor, AuditEvent
 from paseport_shared.domain.models.client_secret import SECRET_BYTES, new_client_secret
 from paseport_shared.domain.models.identifiers import new_id128, uuid7
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.models.client import Client
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.session import Session, SessionPolicy, new_session_cookie
 from paseport_shared.domain.models.user import User
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.session_store import SessionStore

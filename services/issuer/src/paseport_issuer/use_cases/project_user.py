@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from paseport.clock import Clock
+from paseport.subject import SubjectState
 from paseport_shared.domain.errors import NotFound, RecordedNotInForce, Unavailable
 from paseport_shared.domain.models.due_projection import DueProjection
-from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.models.user import User
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from paseport_shared.domain.models.revocation import FeedPosition, Revocation
-from paseport_shared.domain.ports.revocation_feed import RevocationPublisher
-from paseport_shared.domain.revocation_list import RevocationList
+from paseport.revocation import FeedPosition, Revocation
+from paseport.revocation_list import RevocationList
+from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 
 
 class PublishRevocations:

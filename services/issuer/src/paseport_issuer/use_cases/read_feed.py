@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot
-from paseport_shared.domain.ports.clock import Clock
-from paseport_shared.domain.ports.revocation_feed import FeedGap, RevocationFeed
+from paseport.clock import Clock
+from paseport.feed import FeedGap, RevocationFeed
+from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot
 
 MAX_WAIT_SECONDS: Final = 1.0
 

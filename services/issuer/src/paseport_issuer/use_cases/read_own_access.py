@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.clock import Clock
 from paseport_shared.domain.models.refresh_token import RefreshFamily
 from paseport_shared.domain.models.session import Session
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 from paseport_shared.domain.ports.session_store import SessionStore
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from paseport_shared.domain.errors import InsufficientScope, InvalidAccessToken, NotFound
+from paseport.authenticate_bearer import AuthenticateBearer
+from paseport_shared.domain.errors import InsufficientScope, InvalidToken, NotFound
 from paseport_shared.domain.models.client import OPENID, api_audience, userinfo_audience
 from paseport_shared.domain.models.id_token import UserClaim
 from paseport_shared.domain.models.identifiers import parse_uuid
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import Record, RecordTransaction
-from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
 
 from paseport_issuer.use_cases.user_claims import claims_for
 
@@ -31,10 +31,10 @@ class ReadUserInfo:
         principal = await self._authenticate(token)
         claims = principal.claims
         if claims.audience not in self._audiences:
-            raise InvalidAccessToken("the token is for another audience")
+            raise InvalidToken("the token is for another audience")
         user_id = parse_uuid(claims.subject)
         if user_id is None:
-            raise InvalidAccessToken("the token stands for no user")
+            raise InvalidToken("the token stands for no user")
         if OPENID not in claims.scope:
             raise InsufficientScope(OPENID)
 
@@ -44,5 +44,5 @@ class ReadUserInfo:
         try:
             user = await self._record.transact(get)
         except NotFound as error:
-            raise InvalidAccessToken("the user was deleted") from error
+            raise InvalidToken("the user was deleted") from error
         return {"sub": claims.subject, **claims_for(user, claims.scope)}

@@ -6,9 +6,9 @@ import asyncio
 from datetime import datetime
 from typing import Final
 
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation
+from paseport.feed import FeedGap
+from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation
 from paseport_shared.domain.ports.record import Record, RecordTransaction
-from paseport_shared.domain.ports.revocation_feed import FeedGap
 
 _START: Final = FeedPosition(0, 0)
 

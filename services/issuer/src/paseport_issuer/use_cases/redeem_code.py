@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.errors import InvalidAuthorizationCode, NotFound, UnauthorizedClient
 from paseport_shared.domain.models import pkce
 from paseport_shared.domain.models.authorization import AuthorizationCode, Redemption, parse_code
@@ -11,10 +13,8 @@ from paseport_shared.domain.models.client import OFFLINE_ACCESS, OPENID, Client,
 from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.pending import PendingEntry
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.pending_record import PendingRecord
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.errors import InvalidResetToken
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.password import check_new_password
 from paseport_shared.domain.models.password_reset import PasswordReset, hash_reset_token
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.user import User
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.password_hasher import PasswordHasher
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 

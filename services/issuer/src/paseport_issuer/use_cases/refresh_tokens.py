@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from paseport.clock import Clock
+from paseport.find_subject import FindSubject
+from paseport.secret import Secret
 from paseport_shared.domain.errors import GrantRefusal, InvalidGrant
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.refresh_token import (
@@ -15,11 +18,8 @@ from paseport_shared.domain.models.refresh_token import (
     judge,
     parse_refresh_token,
 )
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 from paseport_shared.domain.ports.session_store import SessionStore
-from paseport_shared.use_cases.find_subject import FindSubject
 
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens

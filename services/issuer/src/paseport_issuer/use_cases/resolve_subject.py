@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import UUID
 
+from paseport.subject import SubjectState
 from paseport_shared.domain.errors import NotFound, Unavailable
-from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 

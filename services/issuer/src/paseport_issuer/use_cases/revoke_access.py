@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from paseport.claims import Claims
+from paseport.clock import Clock
+from paseport.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.audit import Actor
-from paseport_shared.domain.models.claims import Claims
 from paseport_shared.domain.models.pending import PendingEntry
 from paseport_shared.domain.models.refresh_token import RefreshFamily
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.session import Session
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.pending_record import PendingRecord
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
-from paseport_shared.domain.ports.revocation_feed import RevocationPublisher
+from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 from paseport_shared.domain.ports.session_store import SessionStore
 
 from paseport_issuer.use_cases.new_ids import NewIds

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.secret import Secret
 from paseport_shared.domain.errors import UnauthorizedClient
 from paseport_shared.domain.models.client import Client
-from paseport_shared.domain.models.secret import Secret
 
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.find_token import FindToken, FoundRefreshToken

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from paseport.clock import Clock
 from paseport_shared.domain.errors import FieldProblem, NotFound, RecordedNotInForce, TooManySecrets, ValidationFailed
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import Client, ClientSecretHash
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_issuer.use_cases.client_audit import changes

@@ -11,14 +11,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from paseport.clock import Clock
+from paseport.revocation import Revocation, RevocationKind
 from paseport_shared.domain.errors import KeyNotReady, NotFound
 from paseport_shared.domain.models.audit import Actor, AuditEvent
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.signing_key import HeldKeyVersion, KeyStatus, SigningKey, VerificationKey
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.key_holder import KeyHolder
 from paseport_shared.domain.ports.record import Record, RecordTransaction
-from paseport_shared.domain.ports.revocation_feed import RevocationPublisher
+from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 
 from paseport_issuer.use_cases.new_ids import NewIds
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from paseport_shared.domain.models.claims import Claims
+from paseport.claims import Claims
+from paseport.clock import Clock
 from paseport_shared.domain.models.client import Client
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.token_signer import TokenSigner
 
 from paseport_issuer.use_cases.new_ids import NewIds

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from paseport.clock import Clock
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.id_token import IdTokenClaims, access_token_hash
 from paseport_shared.domain.models.user import User
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.id_token_signer import IdTokenSigner
 
 from paseport_issuer.use_cases.sign_access_token import AccessToken, UserGrant

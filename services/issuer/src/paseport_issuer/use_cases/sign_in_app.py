@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from paseport.secret import Secret
 from paseport_shared.domain.errors import AuthenticationRequired, UnknownTransaction
 from paseport_shared.domain.models import base62, pkce
 from paseport_shared.domain.models.client import Client
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.randomness import Randomness
 
 from paseport_issuer.use_cases.caller import Caller

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
+from paseport.clock import Clock
+from paseport.secret import Secret
 from paseport_shared.domain.errors import UnknownTransaction
 from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.authorization import (
@@ -14,8 +16,6 @@ from paseport_shared.domain.models.authorization import (
     hash_of_browser,
 )
 from paseport_shared.domain.models.identifiers import is_id128
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
 from paseport_shared.domain.ports.transaction_store import TransactionStore
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated
 
 import msgspec
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 from paseport_shared.settings import Env, SettingsProblems, load_settings
 
 from paseport_standalone.cli.errors import CommandFailed

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 import bcrypt
+from paseport.secret import Secret
 
 from paseport_shared.adapters.bcrypt.stored_password import (
     MAX_BCRYPT_COST,
@@ -23,7 +24,6 @@ from paseport_shared.adapters.bcrypt.stored_password import (
     parse_stored,
 )
 from paseport_shared.domain.models.password import normalise
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.ports.password_hasher import PasswordCheck
 from paseport_shared.threads.worker_pool import WorkerPool
 

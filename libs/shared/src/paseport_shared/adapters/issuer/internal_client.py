@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 import httpx
 import msgspec
 import structlog
+from paseport.secret import Secret
 
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.secret import Secret
 
 DEADLINE_SECONDS: Final = 2.0
 MAX_CONNECTIONS: Final = 16

@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
-
-from paseport_shared.adapters.issuer.internal_client import DEADLINE_SECONDS, InternalClient
-from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import (
+from paseport.feed import FeedGap
+from paseport.revocation import (
     FeedChange,
     FeedPosition,
     FeedSnapshot,
     Revocation,
     RevocationKind,
 )
-from paseport_shared.domain.ports.revocation_feed import FeedGap
+
+from paseport_shared.adapters.issuer.internal_client import DEADLINE_SECONDS, InternalClient
+from paseport_shared.domain.errors import Unavailable
 
 _PATH: Final = "/internal/v1/feed"
 # The issuer refuses to be waited for longer; a reader that wants more asks again.

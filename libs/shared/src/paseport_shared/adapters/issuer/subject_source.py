@@ -6,10 +6,10 @@ from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
+from paseport.subject import SubjectState
 
 from paseport_shared.adapters.issuer.internal_client import Answer, InternalClient
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.models.roles import is_role
 
 _PATH: Final = "/internal/v1/principals"

@@ -7,15 +7,15 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from paseport.clock import Clock
 from paseport.paserk import public_key_id
+from paseport.secret import Secret
 
 from paseport_shared.adapters.keyfile.key_file_format import StoredVersion, decode_versions, encode_versions
 from paseport_shared.adapters.keyfile.key_versions import KeyVersions
 from paseport_shared.adapters.keyfile.private_file import create_private_file, read_private_file
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import ED25519_BYTES, KeyAlgorithm, KeyStatus, VerificationKey
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
 
 

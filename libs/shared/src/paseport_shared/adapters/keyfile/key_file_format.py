@@ -11,9 +11,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 from paseport.rfc3339 import format_time, parse_time
+from paseport.secret import Secret
 
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import KeyAlgorithm, KeyStatus
 
 

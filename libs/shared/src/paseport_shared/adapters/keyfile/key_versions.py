@@ -6,10 +6,11 @@ from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
+from paseport.clock import Clock
+
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.signing_key import KeyStatus, VerificationKey
-from paseport_shared.domain.ports.clock import Clock
 
 
 class KeyVersions:

@@ -13,8 +13,9 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from paseport.secret import Secret
+
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
-from paseport_shared.domain.models.secret import Secret
 
 _MAX_BYTES: Final = 64 * 1024
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK

@@ -10,6 +10,8 @@ from typing import Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from paseport.clock import Clock
+from paseport.secret import Secret
 
 from paseport_shared.adapters.keyfile.key_file_format import StoredVersion, decode_versions, encode_versions
 from paseport_shared.adapters.keyfile.key_versions import KeyVersions
@@ -17,9 +19,7 @@ from paseport_shared.adapters.keyfile.private_file import create_private_file, r
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.rsa_public_key import EXPONENT, MIN_BITS, RsaPublicKey
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.domain.models.signing_key import KeyAlgorithm, KeyStatus, VerificationKey
-from paseport_shared.domain.ports.clock import Clock
 
 BITS: Final = MIN_BITS
 """As in Vault: what RS256 clients expect, and three times as fast as the next size."""

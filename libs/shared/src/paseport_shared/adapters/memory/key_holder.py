@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from paseport.clock import Clock
 from paseport.paserk import public_key_id
 
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.domain.models.signing_key import HeldKeyVersion
-from paseport_shared.domain.ports.clock import Clock
 from paseport_shared.domain.ports.randomness import Randomness
 
 

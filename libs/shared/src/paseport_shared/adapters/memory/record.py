@@ -10,6 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from paseport.revocation import Revocation, RevocationKind
+from paseport.revocation_list import stricter
+from paseport.subject import SubjectState
+
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed, Unavailable
 from paseport_shared.domain.models.audit import AuditEvent
@@ -19,12 +23,9 @@ from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.due_projection import DueProjection
 from paseport_shared.domain.models.identifiers import canonical
 from paseport_shared.domain.models.password_reset import PasswordReset
-from paseport_shared.domain.models.principal import SubjectState
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.signing_key import KeyStatus, SigningKey
 from paseport_shared.domain.models.user import User, UserPage, UserQuery, UserSort
 from paseport_shared.domain.ports.record import RecordTransaction
-from paseport_shared.domain.revocation_list import stricter
 
 T = TypeVar("T")
 

@@ -6,18 +6,19 @@ from collections import deque
 from datetime import datetime
 from typing import Final
 
-from paseport_shared.adapters.memory.outage import MemoryOutage
-from paseport_shared.adapters.memory.tidying import TidyingPace
-from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import (
+from paseport.feed import FeedGap
+from paseport.revocation import (
     FeedChange,
     FeedPosition,
     FeedSnapshot,
     Revocation,
     RevocationKind,
 )
-from paseport_shared.domain.ports.revocation_feed import FeedGap
-from paseport_shared.domain.revocation_list import stricter
+from paseport.revocation_list import stricter
+
+from paseport_shared.adapters.memory.outage import MemoryOutage
+from paseport_shared.adapters.memory.tidying import TidyingPace
+from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.wake_up import WakeUp
 
 INCREMENTS_KEPT: Final = 4096

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from paseport.subject import SubjectState
+
 from paseport_shared.adapters.memory.outage import MemoryOutage
-from paseport_shared.domain.models.principal import SubjectState
 
 
 class MemoryRoleDirectory:

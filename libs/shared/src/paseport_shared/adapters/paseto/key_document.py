@@ -29,11 +29,12 @@ class KeyDocument:
                 raise
         else:
             if self._last is None or self._last[0] != keys:
-                self._last = keys, encode_key_document(_to_wire(key) for key in keys)
+                self._last = keys, encode_key_document(to_published(key) for key in keys)
         return self._last[1]
 
 
-def _to_wire(key: VerificationKey) -> PublishedKey:
+def to_published(key: VerificationKey) -> PublishedKey:
+    """Return a key as a key document shows it."""
     return PublishedKey(
         kid=key.kid,
         public_key=key.public_key,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from paseport.claims import AccessTokenClaims, decode_claims, encode_claims
-from paseport.errors import InvalidToken
+from paseport.claims import Claims
+from paseport.claims_json import decode_claims, encode_claims
+from paseport.errors import InvalidToken, Unavailable
 from paseport.grammar import parse_token
 from paseport.v4_public import assemble, footer_for, signing_input, verify_parsed
 
-from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.claims import Claims
 from paseport_shared.domain.models.signing_key import VerificationKey
 from paseport_shared.domain.ports.raw_signer import RawSigner
 from paseport_shared.domain.ports.signing_keys import SigningKeys
@@ -28,7 +27,7 @@ class PasetoTokenSigner:
         signer left to pick the newest key would, during a rotation, sign under a key that the token does not name.
         """
         key = await self._keys.active()
-        message = encode_claims(_to_wire(claims))
+        message = encode_claims(claims)
         footer = footer_for(key.kid)
         signature = await self._signer.sign(signing_input(message, footer), key_version=key.version)
         return _checked(message, signature, footer, key)
@@ -47,22 +46,3 @@ def _checked(message: bytes, signature: bytes, footer: bytes, key: VerificationK
         reason = error.reason if isinstance(error, InvalidToken) else str(error)
         raise Unavailable(f"key version {key.version} gave a token that does not verify: {reason}") from error
     return token
-
-
-def _to_wire(claims: Claims) -> AccessTokenClaims:
-    return AccessTokenClaims(
-        iss=claims.issuer,
-        sub=claims.subject,
-        aud=claims.audience,
-        exp=claims.expires_at,
-        nbf=claims.not_before,
-        iat=claims.issued_at,
-        jti=claims.token_id,
-        client_id=claims.client_id,
-        scope=" ".join(claims.scope),
-        sid=claims.session_id,
-        fid=claims.family_id,
-        ver=claims.user_version,
-        auth_time=claims.auth_time,
-        amr=claims.amr or None,
-    )

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.moments import microseconds, span
-from paseport_shared.adapters.redis.script import Script
-from paseport_shared.adapters.redis.settings import tagged
+from paseport.redis.access import RedisAccess
+from paseport.redis.moments import microseconds, span
+from paseport.redis.script import Script
+from paseport.redis.settings import tagged
+
 from paseport_shared.domain.errors import TooManyAttempts
 from paseport_shared.domain.ports.attempt_limiter import Attempt
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from paseport.redis.access import RedisAccess
+from paseport.redis.moments import tidied_after
+from paseport.redis.script import Script
 
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.moments import tidied_after
-from paseport_shared.adapters.redis.script import Script
 from paseport_shared.domain.errors import AlreadyExists
 from paseport_shared.domain.models.authorization import (
     CODE_LIFETIME,

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
+from paseport.redis.access import RedisAccess
+from paseport.redis.script import Script
 
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.script import Script
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import (
     ApplicationType,

@@ -1,33 +1,14 @@
-"""The scripts of the revocation feed.
-
-Keys, all in one slot: ``state``, a hash (``history``, ``epoch``, ``seq``, ``complete``); ``in_force``, a hash from
-"kind:subject" to "min_version:recorded_at:expires_at"; ``by_expiry``, the same names by the time they end; and
-``increments``, a stream whose entry ids are the positions, "epoch-seq". Times are microseconds since 1970. Versions and
-sequence numbers count changes: they stay below 2^53, up to which Lua's numbers are exact.
-"""
+"""The scripts that write the revocation feed. Keys and their forms: ``paseport.redis.feed_scripts``."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from paseport_shared.adapters.redis.script import Script
-
-# The history of writes that this node continues: a promoted replica and a restarted primary begin one of their own, and
-# whether theirs holds all that the last one acknowledged is not known.
-_STATE: Final = """
-local replication = redis.call('INFO', 'replication')
-if not string.find(replication, 'role:master', 1, true) then
-  return redis.error_reply("READONLY the feed is not read from a replica")
-end
-local history = string.match(replication, 'master_replid:(%x+)')
-local state = redis.call('HMGET', KEYS[1], 'history', 'epoch', 'seq', 'complete')
-local epoch, seq = state[2], state[3]
-local is_known = state[1] == history
-local is_complete = is_known and state[4] == '1'
-"""
+from paseport.redis.feed_scripts import STATE
+from paseport.redis.script import Script
 
 _STATE_BEGUN: Final = f"""
-{_STATE}
+{STATE}
 if not is_known then
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -83,29 +64,8 @@ return 1
 
 IS_COMPLETE: Final = Script(
     f"""
-{_STATE}
+{STATE}
 return is_complete and 1 or 0
-""",
-    only_reads=True,
-)
-
-SNAPSHOT: Final = Script(
-    f"""
-{_STATE}
-if not is_complete then return false end
-return {{epoch, seq, redis.call('HGETALL', KEYS[2])}}
-""",
-    only_reads=True,
-)
-
-CHANGES: Final = Script(
-    f"""
--- Answers the increments after a position, or nothing where that cannot be all.
-{_STATE}
-if not is_complete or epoch ~= ARGV[1] then return false end
-local missing = tonumber(seq) - tonumber(ARGV[2])
-if missing < 0 or missing > redis.call('XLEN', KEYS[4]) then return false end
-return redis.call('XRANGE', KEYS[4], '(' .. ARGV[1] .. '-' .. ARGV[2], '+')
 """,
     only_reads=True,
 )

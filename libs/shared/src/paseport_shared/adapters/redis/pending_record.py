@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from paseport.redis.access import RedisAccess
+from paseport.redis.script import Script
 
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.script import Script
 from paseport_shared.domain.errors import Overloaded
 from paseport_shared.domain.models.pending import PendingEntry
 

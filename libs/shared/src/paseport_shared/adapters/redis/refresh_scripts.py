@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from paseport_shared.adapters.redis.script import Script
+from paseport.redis.script import Script
+
 from paseport_shared.domain.models.refresh_token import SPENT_KEPT, UNCONFIRMED_REPLAY
 
 OPEN: Final = Script("""

@@ -11,14 +11,14 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from paseport.redis.access import RedisAccess
+from paseport.redis.moments import microseconds, moment, span, tidied_after
+from paseport.redis.script import Command, Reply
+from paseport.secret import Secret
 
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.moments import microseconds, moment, span, tidied_after
 from paseport_shared.adapters.redis.refresh_scripts import ADVANCE, CONFIRM, MARK, OPEN, REMOVE
-from paseport_shared.adapters.redis.script import Command, Reply
 from paseport_shared.domain.errors import AlreadyExists, Unavailable
 from paseport_shared.domain.models.refresh_token import Advance, RefreshFamily, RefreshPolicy, Rotation, Spent
-from paseport_shared.domain.models.secret import Secret
 
 NAMESPACE: Final = "refresh_token"
 _FIELDS: Final = ("opened", "generation", "spent", "unconfirmed", "advanced_at")

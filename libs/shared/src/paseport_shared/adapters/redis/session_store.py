@@ -9,10 +9,10 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from paseport.redis.access import RedisAccess
+from paseport.redis.moments import microseconds, moment, span, tidied_after
+from paseport.redis.script import Command, Reply, Script
 
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.moments import microseconds, moment, span, tidied_after
-from paseport_shared.adapters.redis.script import Command, Reply, Script
 from paseport_shared.domain.errors import AlreadyExists, Unavailable
 from paseport_shared.domain.models.session import Session, SessionPolicy
 

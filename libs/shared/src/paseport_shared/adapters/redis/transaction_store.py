@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+from paseport.redis.access import RedisAccess
+from paseport.redis.moments import tidied_after
 
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.moments import tidied_after
 from paseport_shared.domain.models.authorization import AuthorizationTransaction
 
 NAMESPACE: Final = "transaction"

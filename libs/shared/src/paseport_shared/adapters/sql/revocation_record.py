@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from paseport.revocation import Revocation, RevocationKind
 
 from paseport_shared.adapters.sql.session import SqlSession
 from paseport_shared.adapters.sql.tables import revocations
-from paseport_shared.domain.models.revocation import Revocation, RevocationKind
 
 
 class SqlRevocationRecord:

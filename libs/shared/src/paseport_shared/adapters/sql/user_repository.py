@@ -9,12 +9,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from paseport.subject import SubjectState
 
 from paseport_shared.adapters.sql.session import ConstraintViolated, SqlSession
 from paseport_shared.adapters.sql.tables import user_roles, users
 from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed
 from paseport_shared.domain.models.identifiers import canonical
-from paseport_shared.domain.models.principal import SubjectState
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.domain.models.user import User, UserPage, UserQuery, UserSort
 

@@ -1,1 +1,1 @@
-"""Time and randomness of the operating system."""
+"""Randomness of the operating system."""

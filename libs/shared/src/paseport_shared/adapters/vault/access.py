@@ -12,13 +12,13 @@ from typing import Final, TypeVar
 
 import msgspec
 from hvac.api import system_backend  # type: ignore[import-untyped]  # hvac ships no types
+from paseport.clock import Clock
 
 from paseport_shared.adapters.vault.answers import VaultFailed, VaultRefused
 from paseport_shared.adapters.vault.circuit_breaker import CircuitBreaker
 from paseport_shared.adapters.vault.token_keeper import Credential, LookupAnswer, TokenKeeper, look_up_self
 from paseport_shared.adapters.vault.transport import VaultAddress, VaultTransport, Wire
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.ports.clock import Clock
 
 DEADLINE: Final = timedelta(seconds=2)
 WORKERS: Final = 8

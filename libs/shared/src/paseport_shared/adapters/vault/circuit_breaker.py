@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
+from paseport.clock import Clock
+
 from paseport_shared.adapters.vault.answers import VaultFailed, VaultRefused
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.ports.clock import Clock
 
 FAILURES: Final = 5
 PAUSE: Final = timedelta(seconds=1)

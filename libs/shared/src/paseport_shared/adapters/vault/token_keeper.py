@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 from hvac.api import auth_methods  # type: ignore[import-untyped]  # hvac ships no types
+from paseport.clock import Clock
+from paseport.secret import Secret
 
 from paseport_shared.adapters.vault.answers import VaultFailed, VaultRefused
 from paseport_shared.adapters.vault.transport import VaultTransport, Wire
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.secret import Secret
-from paseport_shared.domain.ports.clock import Clock
 
 LOGIN_PAUSE_SECONDS: Final = 1.0
 """Between a login that led to nothing and the next one."""

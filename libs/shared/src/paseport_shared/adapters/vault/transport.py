@@ -12,10 +12,10 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 import urllib3
+from paseport.secret import Secret
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from paseport_shared.adapters.vault.answers import VaultFailed, check_status
-from paseport_shared.domain.models.secret import Secret
 from paseport_shared.threads.worker_pool import WorkerPool
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024

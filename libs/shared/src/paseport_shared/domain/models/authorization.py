@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from paseport.secret import Secret
+
 from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.identifiers import is_id128
-from paseport_shared.domain.models.secret import Secret
 
 CODE_LIFETIME: Final = timedelta(seconds=60)
 CODE_REMEMBERED: Final = timedelta(minutes=10)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 
 OPENID: Final = "openid"
 OFFLINE_ACCESS: Final = "offline_access"

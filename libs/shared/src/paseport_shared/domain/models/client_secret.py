@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from paseport.secret import Secret
+
 from paseport_shared.domain.models import base62
-from paseport_shared.domain.models.secret import Secret
 
 SECRET_BYTES: Final = 32
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from paseport.identifiers import parse_uuid as parse_uuid
+
 from paseport_shared.domain.models import base62
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,15 +22,6 @@ def uuid7(now: datetime, randomness: bytes) -> UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return UUID(int=value)
-
-
-def parse_uuid(text: str) -> UUID | None:
-    """Return the UUID in its one canonical spelling, or None: braces, ``urn:`` and capitals are other strings."""
-    try:
-        value = UUID(text)
-    except ValueError:
-        return None
-    return value if str(value) == text else None
 
 
 def new_id128(randomness: bytes) -> str:

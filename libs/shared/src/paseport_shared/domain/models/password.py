@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
+from paseport.secret import Secret
+
 from paseport_shared.domain.errors import FieldProblem, WeakPassword
 from paseport_shared.domain.models.identifiers import canonical
-from paseport_shared.domain.models.secret import Secret
 
 MIN_LENGTH: Final = 15
 """Characters, for an account without a second factor."""

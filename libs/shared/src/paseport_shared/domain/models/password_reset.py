@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from paseport.secret import Secret
+
 from paseport_shared.domain.models import base62
-from paseport_shared.domain.models.secret import Secret
 
 LIFETIME: Final = timedelta(minutes=30)
 _TOKEN = re.compile(rf"prr_[{base62.ALPHABET}]{{43}}_[{base62.ALPHABET}]{{6}}")

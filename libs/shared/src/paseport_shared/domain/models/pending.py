@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paseport.revocation import Revocation
+
 from paseport_shared.domain.models.audit import AuditEvent
-from paseport_shared.domain.models.revocation import Revocation
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from paseport.secret import Secret
+
 from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.identifiers import is_id128
-from paseport_shared.domain.models.secret import Secret
 
 MAX_GENERATION: Final = (1 << 63) - 1
 SPENT_KEPT: Final = 8

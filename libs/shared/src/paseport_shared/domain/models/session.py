@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from paseport.secret import Secret
+
 from paseport_shared.domain.models import base62
-from paseport_shared.domain.models.secret import Secret
 
 _COOKIE = re.compile(
     rf"pss_(?P<id>[{base62.ALPHABET}]{{22}})_(?P<secret>[{base62.ALPHABET}]{{22}})_(?P<crc>[{base62.ALPHABET}]{{6}})"

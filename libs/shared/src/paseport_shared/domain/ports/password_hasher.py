@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Protocol
 
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 
 
 class PasswordCheck(enum.Enum):

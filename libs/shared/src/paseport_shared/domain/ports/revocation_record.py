@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from paseport_shared.domain.models.revocation import Revocation
+from paseport.revocation import Revocation
 
 
 class RevocationRecord(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from paseport_shared.domain.models.claims import Claims
+from paseport.claims import Claims
 
 
 class TokenSigner(Protocol):

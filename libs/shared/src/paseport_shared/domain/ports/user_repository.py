@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 from uuid import UUID
 
-from paseport_shared.domain.models.principal import SubjectState
+from paseport.subject import SubjectState
+
 from paseport_shared.domain.models.user import User, UserPage, UserQuery
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-from paseport_shared.domain.models.principal import Principal
+from paseport.principal import Principal
+from paseport.revocation_list import FeedState
 from paseport_shared.domain.models.session import Session
-from paseport_shared.domain.revocation_list import FeedState
 
 from paseport_api.use_cases.observe_system import ServiceView, SystemView
 from paseport_api.use_cases.show_dashboard import Dashboard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-from paseport_shared.domain.models.revocation import RevocationKind
+from paseport.revocation import RevocationKind
 
 from paseport_api.use_cases.show_revocations import RevocationSummary
 

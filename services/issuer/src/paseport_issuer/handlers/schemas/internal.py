@@ -6,8 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from paseport_shared.domain.models.principal import SubjectState
-from paseport_shared.domain.models.revocation import FeedSnapshot, Revocation, RevocationKind
+from paseport.revocation import FeedSnapshot, Revocation, RevocationKind
+from paseport.subject import SubjectState
 
 from paseport_issuer.use_cases.read_feed import FeedChanges
 

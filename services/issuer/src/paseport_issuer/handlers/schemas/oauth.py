@@ -6,9 +6,9 @@ from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from paseport_shared.domain.models.claims import Claims
+from paseport.claims import Claims
+from paseport.secret import Secret
 from paseport_shared.domain.models.scope import format_scope
-from paseport_shared.domain.models.secret import Secret
 
 from paseport_issuer.use_cases.find_token import FoundRefreshToken
 from paseport_issuer.use_cases.sign_access_token import AccessToken

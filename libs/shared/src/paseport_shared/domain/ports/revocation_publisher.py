@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Protocol
 
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation
-
-
-class FeedGap(Exception):
-    """The increments from this position are not at hand any more: read a snapshot."""
+from paseport.revocation import FeedPosition, Revocation
 
 
 class RevocationPublisher(Protocol):
@@ -37,23 +32,4 @@ class RevocationPublisher(Protocol):
 
     async def mark_complete(self, epoch: int) -> bool:
         """Declare that everything in force was published in ``epoch``; False, and no effect, in any later one."""
-        ...
-
-
-class RevocationFeed(Protocol):
-    """A verifier's end of the feed. Both methods raise ``Unavailable`` when the feed does not answer."""
-
-    async def snapshot(self, now: datetime) -> FeedSnapshot:
-        """Return all revocations that have not expired at ``now``.
-
-        Raises ``Unavailable`` also while the feed is incomplete: what it holds may not be all.
-        """
-        ...
-
-    async def changes_since(self, position: FeedPosition, wait_seconds: float) -> tuple[FeedChange, ...]:
-        """Return the changes after ``position`` in order, waiting up to ``wait_seconds`` for the first one.
-
-        An empty tuple is a heartbeat: the feed answered and there was nothing. Raises ``FeedGap`` for a position of
-        another epoch or one too old.
-        """
         ...

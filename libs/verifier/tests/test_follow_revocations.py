@@ -5,14 +5,14 @@ from datetime import datetime
 
 import pytest
 from contracts.revocation_feed import a_revocation
+from paseport.feed import RevocationFeed
+from paseport.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
+from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation, RevocationKind
+from paseport.revocation_list import STALE_AFTER_SECONDS, RevocationList
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation, RevocationKind
-from paseport_shared.domain.ports.revocation_feed import RevocationFeed
-from paseport_shared.domain.revocation_list import STALE_AFTER_SECONDS, RevocationList
-from paseport_shared.use_cases.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 
 PATIENCE_SECONDS = 10
 """How long a test waits for what must happen at once before it fails."""

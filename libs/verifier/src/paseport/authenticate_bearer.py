@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from paseport_shared.domain.errors import AuthenticationRequired, InvalidAccessToken
-from paseport_shared.domain.models.identifiers import parse_uuid
-from paseport_shared.domain.models.principal import Principal
-from paseport_shared.domain.ports.token_verifier import TokenVerifier
-from paseport_shared.domain.revocation_list import RevocationList
-from paseport_shared.use_cases.find_subject import FindSubject
+from paseport.errors import AuthenticationRequired, InvalidToken
+from paseport.find_subject import FindSubject
+from paseport.identifiers import parse_uuid
+from paseport.principal import Principal
+from paseport.revocation_list import RevocationList
+from paseport.token_verifier import TokenVerifier
 
 
 class AuthenticateBearer:
@@ -26,7 +26,7 @@ class AuthenticateBearer:
     async def __call__(self, token: str | None) -> Principal:
         """Return the caller.
 
-        Raises ``AuthenticationRequired`` without a token, ``InvalidAccessToken`` whatever is wrong with it, and
+        Raises ``AuthenticationRequired`` without a token, ``InvalidToken`` whatever is wrong with it, and
         ``Unavailable`` when a key, the revocation feed or the subject's state cannot be had.
         """
         if token is None:
@@ -39,11 +39,11 @@ class AuthenticateBearer:
 
         state = await self._find_subject(user_id)
         if state is None:
-            raise InvalidAccessToken("subject is unknown")
+            raise InvalidToken("subject is unknown")
         if not state.enabled:
-            raise InvalidAccessToken("subject is disabled or deleted")
+            raise InvalidToken("subject is disabled or deleted")
         if claims.user_version is None or claims.user_version < state.version:
-            raise InvalidAccessToken("user version is too old")
+            raise InvalidToken("user version is too old")
         # A token is never worth more than its scope: without `roles` the caller holds none (design §3).
         roles = state.roles if "roles" in claims.scope else frozenset[str]()
         return Principal(claims, state.username, roles)

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import FeedPosition
-from paseport_shared.domain.ports.clock import Clock
-from paseport_shared.domain.ports.revocation_feed import FeedGap, RevocationFeed
-from paseport_shared.domain.revocation_list import RevocationList
+from paseport.clock import Clock
+from paseport.errors import Unavailable
+from paseport.feed import FeedGap, RevocationFeed
+from paseport.revocation import FeedPosition
+from paseport.revocation_list import RevocationList
 
 HEARTBEAT_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 0.2

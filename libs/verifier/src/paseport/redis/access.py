@@ -11,13 +11,13 @@ from typing import Final, Self
 
 from redis.exceptions import NoScriptError, ResponseError
 
-from paseport_shared.adapters.redis.faults import is_elsewhere, meaning_of
-from paseport_shared.adapters.redis.line import Line, Outcome
-from paseport_shared.adapters.redis.primary import Primary
-from paseport_shared.adapters.redis.script import Command, Reply, ScriptCall
-from paseport_shared.adapters.redis.settings import RedisSettings
-from paseport_shared.adapters.redis.wire import Wire, pack
-from paseport_shared.domain.errors import Overloaded, Unavailable
+from paseport.errors import Overloaded, Unavailable
+from paseport.redis.faults import is_elsewhere, meaning_of
+from paseport.redis.line import Line, Outcome
+from paseport.redis.primary import Primary
+from paseport.redis.script import Command, Reply, ScriptCall
+from paseport.redis.settings import RedisSettings
+from paseport.redis.wire import Wire, pack
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CONFIRMED_FOR_SECONDS: Final = 0.5

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.principal import SubjectState
-from paseport_shared.domain.ports.clock import Clock
-from paseport_shared.domain.ports.role_directory import RoleDirectory, SubjectSource
+from paseport.clock import Clock
+from paseport.errors import Unavailable
+from paseport.subject import SubjectDirectory, SubjectSource, SubjectState
 
 COPY_SECONDS: Final = 1.0
 """How long a copy is used without asking anybody, while the directory is away: a changed role is in force after it."""
@@ -32,8 +31,8 @@ class FindSubject:
     what it could have missed would have come as a revocation, and whoever hears of none any more is refused elsewhere.
     """
 
-    def __init__(self, roles: RoleDirectory, source: SubjectSource, clock: Clock) -> None:
-        self._roles = roles
+    def __init__(self, directory: SubjectDirectory, source: SubjectSource, clock: Clock) -> None:
+        self._directory = directory
         self._source = source
         self._clock = clock
         self._copies: OrderedDict[UUID, _Copy] = OrderedDict()
@@ -43,8 +42,8 @@ class FindSubject:
         """Return the subject's state, or None where there is no such user. Raises ``Unavailable``, never guesses."""
         if self._clock.monotonic() >= self._ask_again_at:
             try:
-                state = await self._roles.find(user_id)
-                is_final = state is not None or await self._roles.is_complete()
+                state = await self._directory.find(user_id)
+                is_final = state is not None or await self._directory.is_complete()
             except Unavailable:
                 self._ask_again_at = self._clock.monotonic() + _PAUSE_SECONDS
             else:

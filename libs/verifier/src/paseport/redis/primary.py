@@ -9,12 +9,12 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
-from paseport_shared.adapters.redis.followers import Followers
-from paseport_shared.adapters.redis.script import loading
-from paseport_shared.adapters.redis.sentinels import Sentinels
-from paseport_shared.adapters.redis.settings import Address, RedisSettings
-from paseport_shared.adapters.redis.wire import Wire, pack
-from paseport_shared.domain.errors import Unavailable
+from paseport.errors import Unavailable
+from paseport.redis.followers import Followers
+from paseport.redis.script import loading
+from paseport.redis.sentinels import Sentinels
+from paseport.redis.settings import Address, RedisSettings
+from paseport.redis.wire import Wire, pack
 
 _ASK_AGAIN_SECONDS: Final = 0.5
 

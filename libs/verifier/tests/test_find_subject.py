@@ -4,12 +4,12 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import pytest
+from paseport.find_subject import COPIES_KEPT, FindSubject
+from paseport.subject import SubjectState
 from paseport_shared.adapters.memory.clock import ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.principal import SubjectState
-from paseport_shared.use_cases.find_subject import COPIES_KEPT, FindSubject
 
 ALICE = uuid4()
 STATE = SubjectState(ALICE, "alice", frozenset({"User"}), enabled=True, version=1, revision=1)

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from paseport_shared.domain.errors import InvalidAccessToken, Unavailable
-from paseport_shared.domain.models.claims import Claims
-from paseport_shared.domain.models.revocation import (
+from paseport.claims import Claims
+from paseport.clock import Clock
+from paseport.errors import InvalidToken, Unavailable
+from paseport.revocation import (
     FeedChange,
     FeedPosition,
     FeedSnapshot,
     Revocation,
     RevocationKind,
 )
-from paseport_shared.domain.ports.clock import Clock
 
 STALE_AFTER_SECONDS: Final = 5.0
 """Without an answer from the feed for so long, a verifier refuses (design §5)."""
@@ -93,7 +93,7 @@ class RevocationList:
     def check(self, claims: Claims) -> None:
         """Return if nothing revokes these claims.
 
-        Raises ``InvalidAccessToken``, or ``Unavailable`` when the copy is too old to say (refuse, never guess).
+        Raises ``InvalidToken``, or ``Unavailable`` when the copy is too old to say (refuse, never guess).
         """
         if self._heard_at is None or self._clock.monotonic() - self._heard_at > STALE_AFTER_SECONDS:
             raise Unavailable("the revocation feed is stale")
@@ -104,10 +104,10 @@ class RevocationList:
             (RevocationKind.KEY, claims.key_id),
         ):
             if subject is not None and (kind, subject) in self._revoked:
-                raise InvalidAccessToken(f"{kind.value} is revoked")
+                raise InvalidToken(f"{kind.value} is revoked")
         user = self._revoked.get((RevocationKind.USER, claims.subject))
         if user is not None and user.min_version is not None and (claims.user_version or 0) < user.min_version:
-            raise InvalidAccessToken("user version is revoked")
+            raise InvalidToken("user version is revoked")
 
     def forget_expired(self, now: datetime) -> None:
         """Drop what can match no living token any more, so that memory stays bounded."""

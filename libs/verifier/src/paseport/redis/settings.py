@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from paseport_shared.domain.models.secret import Secret
+from paseport.secret import Secret
 
 BARRIER_KEY: Final = "paseport:barrier"
 

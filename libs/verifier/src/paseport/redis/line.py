@@ -10,12 +10,12 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
-from paseport_shared.adapters.redis.faults import code_of, is_elsewhere
-from paseport_shared.adapters.redis.primary import Primary
-from paseport_shared.adapters.redis.script import Command, Reply
-from paseport_shared.adapters.redis.settings import RedisSettings
-from paseport_shared.adapters.redis.wire import Wire, pack
-from paseport_shared.domain.errors import Unavailable
+from paseport.errors import Unavailable
+from paseport.redis.faults import code_of, is_elsewhere
+from paseport.redis.primary import Primary
+from paseport.redis.script import Command, Reply
+from paseport.redis.settings import RedisSettings
+from paseport.redis.wire import Wire, pack
 
 # A batch is answered as a whole, so its size bounds how long the quickest command waits for the slowest.
 _MOST_AT_ONCE: Final = 128

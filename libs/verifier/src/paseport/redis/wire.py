@@ -13,10 +13,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from paseport_shared.adapters.redis.script import Command, Reply
-from paseport_shared.adapters.redis.settings import Address, RedisSettings
-from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.secret import Secret
+from paseport.errors import Unavailable
+from paseport.redis.script import Command, Reply
+from paseport.redis.settings import Address, RedisSettings
+from paseport.secret import Secret
 
 
 class Wire:

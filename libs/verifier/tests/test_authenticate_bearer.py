@@ -3,22 +3,23 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from paseport_shared.adapters.memory.clock import START, ManualClock
-from paseport_shared.adapters.memory.outage import MemoryOutage
-from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
-from paseport_shared.domain.errors import AuthenticationRequired, InvalidAccessToken, Unavailable
-from paseport_shared.domain.models.claims import Claims
-from paseport_shared.domain.models.principal import Principal, SubjectState
-from paseport_shared.domain.models.revocation import (
+from paseport.authenticate_bearer import AuthenticateBearer
+from paseport.claims import Claims
+from paseport.find_subject import FindSubject
+from paseport.principal import Principal
+from paseport.revocation import (
     FeedChange,
     FeedPosition,
     FeedSnapshot,
     Revocation,
     RevocationKind,
 )
-from paseport_shared.domain.revocation_list import STALE_AFTER_SECONDS, RevocationList
-from paseport_shared.use_cases.authenticate_bearer import AuthenticateBearer
-from paseport_shared.use_cases.find_subject import FindSubject
+from paseport.revocation_list import STALE_AFTER_SECONDS, RevocationList
+from paseport.subject import SubjectState
+from paseport_shared.adapters.memory.clock import START, ManualClock
+from paseport_shared.adapters.memory.outage import MemoryOutage
+from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
+from paseport_shared.domain.errors import AuthenticationRequired, InvalidToken, Unavailable
 
 ALICE = uuid4()
 CLAIMS = Claims(
@@ -51,7 +52,7 @@ class KnownTokens:
         self._outage.check()
         claims = self._tokens.get(token)
         if claims is None:
-            raise InvalidAccessToken("unknown token")
+            raise InvalidToken("unknown token")
         return claims
 
 
@@ -147,7 +148,7 @@ async def test_a_caller_without_token_is_asked_to_sign_in(verifier: Verifier) ->
 @pytest.mark.parametrize("token", ["", "forged", "ALICE"])
 async def test_a_forged_token_is_refused_before_anybody_is_asked(verifier: Verifier, token: str) -> None:
     """TK-02: the role directory is not read for a token that is not valid; it could not even answer."""
-    with verifier.directory_down, verifier.issuer_down, pytest.raises(InvalidAccessToken):
+    with verifier.directory_down, verifier.issuer_down, pytest.raises(InvalidToken):
         await verifier.authenticate(token)
 
     assert verifier.issuer.asked_for == []
@@ -168,7 +169,7 @@ async def test_a_revoked_token_is_refused_before_the_directory_is_asked(
 ) -> None:
     verifier.revoke(kind, subject, min_version)
 
-    with verifier.directory_down, verifier.issuer_down, pytest.raises(InvalidAccessToken):
+    with verifier.directory_down, verifier.issuer_down, pytest.raises(InvalidToken):
         await verifier.authenticate("alice")
 
 
@@ -184,7 +185,7 @@ async def test_a_revoked_token_is_refused_before_the_directory_is_asked(
 async def test_a_users_token_dies_with_the_state_of_the_user(verifier: Verifier, state: SubjectState) -> None:
     await verifier.directory.put(state)
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await verifier.authenticate("alice")
 
 
@@ -192,7 +193,7 @@ async def test_a_users_token_without_version_is_refused(verifier: Verifier) -> N
     verifier.tokens["odd"] = replace(CLAIMS, user_version=None)
     await verifier.directory.put(STATE)
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await verifier.authenticate("odd")
 
 
@@ -210,7 +211,7 @@ async def test_a_miss_in_a_complete_directory_is_refused_without_asking(verifier
     verifier.record[ALICE] = STATE
     await verifier.directory.mark_complete()
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await verifier.authenticate("alice")
 
     assert verifier.issuer.asked_for == []
@@ -228,12 +229,12 @@ async def test_a_miss_in_an_incomplete_directory_is_resolved_by_the_issuer(verif
 async def test_what_the_issuer_says_is_judged_like_the_directory(verifier: Verifier) -> None:
     verifier.record[ALICE] = replace(STATE, enabled=False)
 
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await verifier.authenticate("alice")
 
 
 async def test_a_subject_that_nobody_knows_is_refused(verifier: Verifier) -> None:
-    with pytest.raises(InvalidAccessToken):
+    with pytest.raises(InvalidToken):
         await verifier.authenticate("alice")
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
-from paseport_shared.domain.errors import Unavailable
+from paseport.errors import Unavailable
 
 # The node is not, or not any more, the one to ask: it became a replica (READONLY, UNBLOCKED while a command waited,
 # MASTERDOWN once it lost its own primary) or is still loading.

@@ -10,10 +10,10 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
-from paseport_shared.adapters.redis.script import Reply
-from paseport_shared.adapters.redis.settings import Address, RedisSettings
-from paseport_shared.adapters.redis.wire import Wire, pack
-from paseport_shared.domain.errors import Unavailable
+from paseport.errors import Unavailable
+from paseport.redis.script import Reply
+from paseport.redis.settings import Address, RedisSettings
+from paseport.redis.wire import Wire, pack
 
 _DOWN: Final = {b"s_down", b"o_down", b"disconnected"}
 _ASK_SECONDS: Final = 0.25

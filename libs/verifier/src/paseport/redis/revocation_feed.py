@@ -1,4 +1,4 @@
-"""The revocation feed in Redis."""
+"""The revocation feed in Redis, as a verifier reads it."""
 
 from __future__ import annotations
 
@@ -7,76 +7,30 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from paseport_shared.adapters.redis.access import RedisAccess
-from paseport_shared.adapters.redis.feed_scripts import ADD, CHANGES, EPOCH, IS_COMPLETE, MARK_COMPLETE, SNAPSHOT
-from paseport_shared.adapters.redis.moments import microseconds, moment
-from paseport_shared.adapters.redis.script import Reply
-from paseport_shared.adapters.redis.settings import tagged
-from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.revocation import (
-    FeedChange,
-    FeedPosition,
-    FeedSnapshot,
-    Revocation,
-    RevocationKind,
-)
-from paseport_shared.domain.ports.revocation_feed import FeedGap
+from paseport.errors import Unavailable
+from paseport.feed import FeedGap
+from paseport.redis.access import RedisAccess
+from paseport.redis.feed_scripts import CHANGES, SNAPSHOT
+from paseport.redis.moments import moment
+from paseport.redis.script import Reply
+from paseport.redis.settings import tagged
+from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation, RevocationKind
 
 NAMESPACE: Final = "revocation"
-INCREMENTS_KEPT: Final = 4096
 
 
 class RedisRevocationFeed:
-    """``RevocationPublisher`` and ``RevocationFeed`` on one primary.
+    """``RevocationFeed`` on one primary, which a majority of the Sentinels has to confirm.
 
     An epoch belongs to one history of writes: Redis names it by the primary's replication id, which changes with every
-    failover and restart. All that verifiers read is checked against it on the primary, in the same step. Readers, who
-    write nothing that a replica could confirm, also have a majority of the Sentinels confirm the primary.
+    failover and restart. All that is read is checked against it on the primary, in the same step.
     """
 
-    def __init__(
-        self, access: RedisAccess, *, increments_kept: int = INCREMENTS_KEPT, namespace: str = NAMESPACE
-    ) -> None:
+    def __init__(self, access: RedisAccess, *, namespace: str = NAMESPACE) -> None:
         self._access = access
-        self._increments_kept = increments_kept
         prefix = tagged(namespace)
         self._increments = f"{prefix}:increments"
         self._keys = (f"{prefix}:state", f"{prefix}:in_force", f"{prefix}:by_expiry", self._increments)
-
-    # --- the issuer's end -----------------------------------------------------------------------------------------
-
-    async def publish(self, revocation: Revocation) -> FeedPosition:
-        """Put a revocation in force and return the position that includes it."""
-        # Confirmed also where it is in force already: an earlier attempt may not have been.
-        (position,) = await self._access.confirm(
-            ADD(
-                self._keys,
-                _name(revocation),
-                "" if revocation.min_version is None else revocation.min_version,
-                microseconds(revocation.recorded_at),
-                microseconds(revocation.expires_at),
-                self._increments_kept,
-            )
-        )
-        epoch, seq = position
-        return FeedPosition(int(epoch), int(seq))
-
-    async def epoch(self) -> int:
-        """Return the current epoch, begun now where the feed may have lost something."""
-        (epoch,) = await self._access.confirm(EPOCH(self._keys))
-        return int(epoch)
-
-    async def is_complete(self) -> bool:
-        """Say whether the current epoch was filled."""
-        (is_complete,) = await self._access.send(IS_COMPLETE(self._keys))
-        return bool(is_complete)
-
-    async def mark_complete(self, epoch: int) -> bool:
-        """Declare that everything in force was published in ``epoch``; False, and no effect, in any later one."""
-        (is_complete,) = await self._access.confirm(MARK_COMPLETE(self._keys, epoch))
-        return bool(is_complete)
-
-    # --- a verifier's end -----------------------------------------------------------------------------------------
 
     async def snapshot(self, now: datetime) -> FeedSnapshot:
         """Return all revocations that have not expired at ``now``."""
@@ -120,10 +74,6 @@ class RedisRevocationFeed:
             ("XREAD", "BLOCK", milliseconds, "STREAMS", self._increments, here), wait_seconds
         )
         return _following(position, streams[0][1]) if streams else ()
-
-
-def _name(revocation: Revocation) -> str:
-    return f"{revocation.kind.value}:{revocation.subject}"
 
 
 def _revocation(name: bytes, terms: bytes) -> Revocation:

@@ -7,17 +7,17 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paseport_shared.adapters.memory.clock import START, ManualClock
-from paseport_shared.domain.errors import InvalidAccessToken, Unavailable
-from paseport_shared.domain.models.claims import Claims
-from paseport_shared.domain.models.revocation import (
+from paseport.claims import Claims
+from paseport.revocation import (
     FeedChange,
     FeedPosition,
     FeedSnapshot,
     Revocation,
     RevocationKind,
 )
-from paseport_shared.domain.revocation_list import STALE_AFTER_SECONDS, RevocationList, stricter
+from paseport.revocation_list import STALE_AFTER_SECONDS, RevocationList, stricter
+from paseport_shared.adapters.memory.clock import START, ManualClock
+from paseport_shared.domain.errors import InvalidToken, Unavailable
 
 SUBJECT = str(uuid4())
 CLAIMS = Claims(
@@ -61,7 +61,7 @@ def revoked(kind: RevocationKind, subject: str, min_version: int | None = None, 
 def refused(copy: RevocationList, claims: Claims = CLAIMS) -> bool:
     try:
         copy.check(claims)
-    except InvalidAccessToken:
+    except InvalidToken:
         return True
     return False
 

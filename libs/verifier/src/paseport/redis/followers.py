@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from paseport_shared.adapters.redis.script import Reply
-from paseport_shared.adapters.redis.sentinels import ReplicaReport, SentinelAnswer
-from paseport_shared.adapters.redis.settings import Address
+from paseport.redis.script import Reply
+from paseport.redis.sentinels import ReplicaReport, SentinelAnswer
+from paseport.redis.settings import Address
 
 
 class Followers:

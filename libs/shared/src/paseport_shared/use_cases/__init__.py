@@ -1,1 +1,0 @@
-"""Use cases that both services run: authenticating a bearer token and following revocations."""

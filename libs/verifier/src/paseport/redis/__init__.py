@@ -1,0 +1,1 @@
+"""Redis, with Sentinels or without: connections, and what a verifier reads there (extra ``redis``)."""

@@ -1,0 +1,43 @@
+"""Who a user is today: what no token says, so that a change is live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectState:
+    """What verifiers need to know of a user.
+
+    ``revision`` orders writes: an older state never replaces a newer one. A deleted user leaves ``enabled=False``
+    without roles and without a name.
+    """
+
+    user_id: UUID
+    username: str
+    roles: frozenset[str]
+    enabled: bool
+    version: int
+    revision: int
+
+
+class SubjectDirectory(Protocol):
+    """The read model of all users. Both methods raise ``Unavailable`` when it does not answer, and never guess."""
+
+    async def find(self, user_id: UUID) -> SubjectState | None:
+        """Return the subject's state, or None where the directory has no entry."""
+        ...
+
+    async def is_complete(self) -> bool:
+        """Say whether a miss is final: the directory was loaded whole and written through since."""
+        ...
+
+
+class SubjectSource(Protocol):
+    """Who is asked where the directory has no entry, or where there is none: the issuer, which has the record."""
+
+    async def resolve(self, user_id: UUID) -> SubjectState | None:
+        """Return the subject's state, or None where there is no such user. Raises ``Unavailable``, never guesses."""
+        ...
