@@ -5,26 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from paseport import Claims, KeyStatus, PublishedKey, StaticKeySet, Verifier
+from paseport import Claims, KeyStatus, PublishedKey, StaticKeySet
 from paseport.claims_json import encode_claims
 from paseport.paserk import public_key_id
+from paseport.token_cache import TokenCache
+from paseport.token_verifier import TokenVerifier
 from paseport.v4_public import assemble, footer_for, signing_input
+from paseport_shared.adapters.memory.clock import ManualClock
 
 ISSUER = "https://auth.example.com"
 AUDIENCE = "https://auth.example.com/api"
-
-
-class StoppedClock:
-    """Stands at one moment."""
-
-    def __init__(self, moment: datetime) -> None:
-        self._moment = moment
-
-    def now(self) -> datetime:
-        return self._moment
-
-    def monotonic(self) -> float:
-        return 0.0
 
 
 @pytest.fixture(scope="session")
@@ -97,11 +87,12 @@ def valid_token(sign: Callable[[bytes], str], user_claims: Claims) -> str:
 
 
 @pytest.fixture(scope="session")
-def verifier(now: datetime, published_key: PublishedKey) -> Verifier:
-    return Verifier(
+def verifier(now: datetime, published_key: PublishedKey) -> TokenVerifier:
+    return TokenVerifier(
+        StaticKeySet([published_key]),
         issuer=ISSUER,
         audience=AUDIENCE,
-        revocation="none",
-        key_set=StaticKeySet([published_key]),
-        clock=StoppedClock(now),
+        max_lifetime=timedelta(hours=1),
+        cache=TokenCache(),
+        clock=ManualClock(now),
     )

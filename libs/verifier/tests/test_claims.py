@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paseport import Claims, InvalidToken, Verifier
+from paseport import Claims, InvalidToken
 from paseport.claims import check_claims
 from paseport.claims_json import decode_claims, encode_claims
+from paseport.token_verifier import TokenVerifier
 
 Sign = Callable[[bytes], str]
 
@@ -30,19 +31,19 @@ def without(claims: Claims, name: str) -> bytes:
     return json.dumps(members).encode()
 
 
-async def refusal_of(verifier: Verifier, token: str) -> str:
+async def refusal_of(verifier: TokenVerifier, token: str) -> str:
     with pytest.raises(InvalidToken) as refused:
         await verifier.verify(token)
     assert str(refused.value) == InvalidToken.public
     return refused.value.reason
 
 
-async def test_a_machine_token_is_accepted(verifier: Verifier, sign: Sign, machine_claims: Claims) -> None:
+async def test_a_machine_token_is_accepted(verifier: TokenVerifier, sign: Sign, machine_claims: Claims) -> None:
     assert await verifier.verify(sign(encode_claims(machine_claims))) == machine_claims
 
 
 async def test_a_token_of_an_offline_family_has_no_session_and_is_accepted(
-    verifier: Verifier, sign: Sign, user_claims: Claims
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims
 ) -> None:
     offline = altered(user_claims, session_id=None)
 
@@ -50,13 +51,13 @@ async def test_a_token_of_an_offline_family_has_no_session_and_is_accepted(
 
 
 @pytest.mark.parametrize("typ", ["refresh", "id", "Access", "access ", "", None, 1])
-async def test_another_typ_is_refused(verifier: Verifier, sign: Sign, user_claims: Claims, typ: object) -> None:
+async def test_another_typ_is_refused(verifier: TokenVerifier, sign: Sign, user_claims: Claims, typ: object) -> None:
     """TK-05: what the same key signs for another use is not an access token."""
     await refusal_of(verifier, sign(altered_json(user_claims, typ=typ)))
 
 
 async def test_a_token_is_good_until_exp_and_not_a_second_longer(
-    verifier: Verifier, sign: Sign, user_claims: Claims, now: datetime
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims, now: datetime
 ) -> None:
     """TK-08: no leeway for `exp`."""
     earlier = now - timedelta(minutes=1)
@@ -102,21 +103,21 @@ async def test_a_token_is_good_until_exp_and_not_a_second_longer(
     ],
 )
 async def test_a_time_in_any_other_form_is_refused(
-    verifier: Verifier, sign: Sign, user_claims: Claims, claim: str, value: object
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims, claim: str, value: object
 ) -> None:
     """TK-08: number, null, year 99999, no zone, and the neighbours of the one form we write."""
     await refusal_of(verifier, sign(altered_json(user_claims, **{claim: value})))
 
 
 @pytest.mark.parametrize("claim", ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "typ"])
-async def test_a_missing_claim_is_refused(verifier: Verifier, sign: Sign, user_claims: Claims, claim: str) -> None:
+async def test_a_missing_claim_is_refused(verifier: TokenVerifier, sign: Sign, user_claims: Claims, claim: str) -> None:
     """TK-08, TK-14, TK-15: absent is not the same as fine."""
     await refusal_of(verifier, sign(without(user_claims, claim)))
 
 
 @pytest.mark.parametrize(("claim", "name"), [("nbf", "not_before"), ("iat", "issued_at")])
 async def test_a_clock_may_be_ahead_by_30_seconds_and_no_more(
-    verifier: Verifier, sign: Sign, user_claims: Claims, now: datetime, claim: str, name: str
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims, now: datetime, claim: str, name: str
 ) -> None:
     """TK-09, FT-17."""
     ahead = altered(user_claims, **{name: now + timedelta(seconds=30)})
@@ -127,7 +128,7 @@ async def test_a_clock_may_be_ahead_by_30_seconds_and_no_more(
 
 
 async def test_a_life_longer_than_configured_is_refused(
-    verifier: Verifier, sign: Sign, user_claims: Claims, now: datetime
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims, now: datetime
 ) -> None:
     """TK-09: whoever once reached the signer cannot mint a token for ever."""
     longest = altered(user_claims, expires_at=now + timedelta(hours=1))
@@ -140,7 +141,7 @@ async def test_a_life_longer_than_configured_is_refused(
 
 
 async def test_a_token_that_ends_before_it_begins_is_refused(
-    verifier: Verifier, sign: Sign, user_claims: Claims, now: datetime
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims, now: datetime
 ) -> None:
     """TK-09: inside the leeway both ends could otherwise hold at once."""
     reversed_life = altered(user_claims, issued_at=now + timedelta(seconds=20), expires_at=now + timedelta(seconds=10))
@@ -162,7 +163,9 @@ async def test_a_token_that_ends_before_it_begins_is_refused(
         ["https://auth.example.com"],
     ],
 )
-async def test_another_issuer_is_refused(verifier: Verifier, sign: Sign, user_claims: Claims, issuer: object) -> None:
+async def test_another_issuer_is_refused(
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims, issuer: object
+) -> None:
     """TK-14: compared code point by code point."""
     await refusal_of(verifier, sign(altered_json(user_claims, iss=issuer)))
 
@@ -181,7 +184,7 @@ async def test_another_issuer_is_refused(verifier: Verifier, sign: Sign, user_cl
     ],
 )
 async def test_another_audience_is_refused_and_so_is_a_list(
-    verifier: Verifier, sign: Sign, user_claims: Claims, audience: object
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims, audience: object
 ) -> None:
     """TK-15: our tokens have one audience; a list is never accepted, an object never crashes."""
     await refusal_of(verifier, sign(altered_json(user_claims, aud=audience)))
@@ -189,7 +192,7 @@ async def test_another_audience_is_refused_and_so_is_a_list(
 
 @pytest.mark.parametrize("claim", ["fid", "ver"])
 async def test_a_users_token_that_escapes_revocation_is_refused(
-    verifier: Verifier, sign: Sign, user_claims: Claims, claim: str
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims, claim: str
 ) -> None:
     """Without family and version neither reuse nor a disabled user could end it."""
     assert "lacks" in await refusal_of(verifier, sign(without(user_claims, claim)))
@@ -206,7 +209,7 @@ async def test_a_users_token_that_escapes_revocation_is_refused(
     ],
 )
 async def test_a_machine_token_that_claims_a_sign_in_is_refused(
-    verifier: Verifier, sign: Sign, machine_claims: Claims, extra: dict[str, object]
+    verifier: TokenVerifier, sign: Sign, machine_claims: Claims, extra: dict[str, object]
 ) -> None:
     assert "machine" in await refusal_of(verifier, sign(altered_json(machine_claims, **extra)))
 
@@ -221,7 +224,7 @@ async def test_a_machine_token_that_claims_a_sign_in_is_refused(
     ],
 )
 async def test_a_user_in_another_spelling_is_refused_with_and_without_a_users_claims(
-    verifier: Verifier,
+    verifier: TokenVerifier,
     sign: Sign,
     user_claims: Claims,
     machine_claims: Claims,
@@ -262,7 +265,7 @@ async def test_a_user_in_another_spelling_is_refused_with_and_without_a_users_cl
     ],
 )
 async def test_a_claim_of_another_type_or_form_is_refused(
-    verifier: Verifier, sign: Sign, user_claims: Claims, changes: dict[str, object]
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims, changes: dict[str, object]
 ) -> None:
     assert "claims" in await refusal_of(verifier, sign(altered_json(user_claims, **changes)))
 
@@ -284,7 +287,7 @@ async def test_a_claim_of_another_type_or_form_is_refused(
     ],
 )
 async def test_a_message_that_is_no_json_object_or_too_deep_is_refused(
-    verifier: Verifier, sign: Sign, message: bytes
+    verifier: TokenVerifier, sign: Sign, message: bytes
 ) -> None:
     """TK-11, and nesting that would exhaust the stack."""
     assert "claims" in await refusal_of(verifier, sign(message))
@@ -295,7 +298,9 @@ def test_nesting_far_beyond_a_tokens_size_is_refused_as_well() -> None:
         decode_claims(b'{"a":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}")
 
 
-async def test_a_claim_from_a_later_version_is_ignored(verifier: Verifier, sign: Sign, user_claims: Claims) -> None:
+async def test_a_claim_from_a_later_version_is_ignored(
+    verifier: TokenVerifier, sign: Sign, user_claims: Claims
+) -> None:
     """RFC 7519 §4."""
     assert await verifier.verify(sign(altered_json(user_claims, act={"sub": "x"}))) == user_claims
 

@@ -4,7 +4,7 @@ import json
 import time
 import tracemalloc
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,13 +15,15 @@ from paseport import (
     PublishedKey,
     StaticKeySet,
     Unavailable,
-    Verifier,
     base64url,
 )
 from paseport.claims_json import encode_claims
 from paseport.grammar import MAX_TOKEN_BYTES, parse_token
 from paseport.paserk import public_key_id
+from paseport.token_cache import TokenCache
+from paseport.token_verifier import TokenVerifier
 from paseport.v4_public import assemble, footer_for, signing_input
+from paseport_shared.adapters.memory.clock import ManualClock
 
 ISSUER = "https://auth.example.com"
 AUDIENCE = "https://auth.example.com/api"
@@ -38,6 +40,10 @@ class WatchedKeySet:
         self.asked.append(kid)
         return await self._keys.get(kid, now)
 
+    def known(self, kid: str, now: datetime) -> PublishedKey | None:
+        self.asked.append(kid)
+        return self._keys.known(kid, now)
+
 
 @pytest.fixture
 def watched_keys(published_key: PublishedKey) -> WatchedKeySet:
@@ -45,18 +51,25 @@ def watched_keys(published_key: PublishedKey) -> WatchedKeySet:
 
 
 @pytest.fixture
-def watched_verifier(watched_keys: WatchedKeySet, now: datetime) -> Verifier:
-    return Verifier(issuer=ISSUER, audience=AUDIENCE, revocation="none", key_set=watched_keys, clock=lambda: now)
+def watched_verifier(watched_keys: WatchedKeySet, now: datetime) -> TokenVerifier:
+    return TokenVerifier(
+        watched_keys,
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        max_lifetime=timedelta(hours=1),
+        cache=TokenCache(),
+        clock=ManualClock(now),
+    )
 
 
 async def test_the_issuers_token_is_accepted_and_its_claims_returned(
-    verifier: Verifier, valid_token: str, user_claims: Claims
+    verifier: TokenVerifier, valid_token: str, user_claims: Claims
 ) -> None:
     assert await verifier.verify(valid_token) == user_claims
 
 
 async def test_one_flipped_bit_anywhere_in_payload_signature_or_footer_is_refused(
-    verifier: Verifier, valid_token: str
+    verifier: TokenVerifier, valid_token: str
 ) -> None:
     """TK-02: every bit of the decoded token, re-spelled canonically so that the gate cannot help."""
     parsed = parse_token(valid_token)
@@ -90,7 +103,7 @@ async def test_one_flipped_bit_anywhere_in_payload_signature_or_footer_is_refuse
     ],
 )
 async def test_a_foreign_header_is_refused_and_no_key_is_looked_up(
-    watched_verifier: Verifier, watched_keys: WatchedKeySet, valid_token: str, header: str
+    watched_verifier: TokenVerifier, watched_keys: WatchedKeySet, valid_token: str, header: str
 ) -> None:
     """TK-03: no algorithm confusion, because a foreign header never reaches a key."""
     forged = header + valid_token.removeprefix("v4.public.")
@@ -102,7 +115,7 @@ async def test_a_foreign_header_is_refused_and_no_key_is_looked_up(
 
 
 async def test_a_token_signed_by_another_key_under_our_kid_is_refused(
-    verifier: Verifier, published_key: PublishedKey, user_claims: Claims
+    verifier: TokenVerifier, published_key: PublishedKey, user_claims: Claims
 ) -> None:
     """TK-03."""
     footer = footer_for(published_key.kid)
@@ -116,7 +129,7 @@ async def test_a_token_signed_by_another_key_under_our_kid_is_refused(
 
 
 async def test_a_token_signed_by_another_key_under_its_own_kid_is_refused(
-    verifier: Verifier, user_claims: Claims
+    verifier: TokenVerifier, user_claims: Claims
 ) -> None:
     """TK-03: naming a key does not make it one of the issuer's."""
     attackers_key = Ed25519PrivateKey.generate()
@@ -143,14 +156,16 @@ async def test_a_token_signed_by_another_key_under_its_own_kid_is_refused(
         "",
     ],
 )
-async def test_another_credential_presented_as_access_token_is_refused(verifier: Verifier, credential: str) -> None:
+async def test_another_credential_presented_as_access_token_is_refused(
+    verifier: TokenVerifier, credential: str
+) -> None:
     """TK-04: refresh token, API key, unsigned and signed JWT, authorization code."""
     with pytest.raises(InvalidToken):
         await verifier.verify(credential)
 
 
 async def test_the_right_key_with_another_implicit_assertion_is_refused(
-    verifier: Verifier,
+    verifier: TokenVerifier,
     signing_key: Ed25519PrivateKey,
     published_key: PublishedKey,
     user_claims: Claims,
@@ -216,7 +231,7 @@ def test_the_size_limit_is_4096_bytes_exactly(sign: Callable[[bytes], str]) -> N
     ],
 )
 async def test_characters_outside_the_alphabet_are_refused(
-    verifier: Verifier, valid_token: str, damage: Callable[[str], str]
+    verifier: TokenVerifier, valid_token: str, damage: Callable[[str], str]
 ) -> None:
     """TK-11: NUL, full-width dots, direction marks, lone surrogates of undecodable bytes, line ends."""
     with pytest.raises(InvalidToken):
@@ -241,7 +256,7 @@ async def test_characters_outside_the_alphabet_are_refused(
     ],
 )
 async def test_a_wrong_number_of_segments_or_an_empty_one_is_refused(
-    verifier: Verifier, valid_token: str, damage: Callable[[str], str]
+    verifier: TokenVerifier, valid_token: str, damage: Callable[[str], str]
 ) -> None:
     """TK-13."""
     with pytest.raises(InvalidToken):
@@ -282,7 +297,7 @@ def test_a_payload_without_a_message_does_not_pass_the_gate(published_key: Publi
     ],
 )
 async def test_a_footer_in_any_other_form_is_refused_though_the_issuers_key_signed_it(
-    verifier: Verifier,
+    verifier: TokenVerifier,
     signing_key: Ed25519PrivateKey,
     published_key: PublishedKey,
     user_claims: Claims,
@@ -297,7 +312,7 @@ async def test_a_footer_in_any_other_form_is_refused_though_the_issuers_key_sign
         await verifier.verify(assemble(message, signature, footer))
 
 
-async def test_every_other_spelling_of_the_same_bytes_is_refused(verifier: Verifier, valid_token: str) -> None:
+async def test_every_other_spelling_of_the_same_bytes_is_refused(verifier: TokenVerifier, valid_token: str) -> None:
     """One token has one spelling: padding, the other alphabet, stray bits, ignored characters (traps: pyseto)."""
     head, payload, footer = valid_token[:9], *valid_token[10:].split(".")
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -322,7 +337,7 @@ async def test_every_other_spelling_of_the_same_bytes_is_refused(verifier: Verif
 
 
 async def test_a_token_replayed_thousands_of_times_gets_one_verdict_and_leaves_nothing_in_memory(
-    verifier: Verifier, valid_token: str, user_claims: Claims
+    verifier: TokenVerifier, valid_token: str, user_claims: Claims
 ) -> None:
     """TK-24."""
     await verifier.verify(valid_token)
@@ -340,7 +355,7 @@ async def test_a_token_replayed_thousands_of_times_gets_one_verdict_and_leaves_n
 
 
 async def test_every_refusal_reads_the_same_and_tells_its_reason_to_the_log_only(
-    verifier: Verifier, valid_token: str, sign: Callable[[bytes], str]
+    verifier: TokenVerifier, valid_token: str, sign: Callable[[bytes], str]
 ) -> None:
     """TK-26: grammar, footer, key, signature and claims are indistinguishable from outside."""
     refusals = []

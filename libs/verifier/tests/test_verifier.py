@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from paseport import Claims, PublishedKey, StaticKeySet, Unavailable, Verifier
+from paseport import Claims, Principal, PublishedKey, StaticKeySet, Unavailable, Verifier
 from paseport.claims_json import encode_claims
 from paseport.http_key_document import HttpKeyDocument
 from paseport.key_set import encode_key_document
@@ -29,18 +29,49 @@ def configured(**changes: Any) -> Verifier:
     return Verifier(**(arguments | changes))
 
 
-@pytest.mark.parametrize("revocation", ["live", "feed", "", None, True, "None"])
-def test_live_revocation_cannot_be_asked_for_and_the_refusal_says_why(revocation: object) -> None:
-    with pytest.raises(ValueError, match="live revocation is read only by Paseport's own api"):
+@pytest.mark.parametrize("revocation", ["live", "feed", "", True, "None"])
+def test_revocation_is_none_or_left_out(revocation: object) -> None:
+    with pytest.raises(ValueError, match='"none" or left out'):
         configured(revocation=revocation)
 
 
-def test_revocation_has_to_be_said() -> None:
+def test_where_revocations_come_from_has_to_be_said() -> None:
     """Nobody shall believe in live revocation because they left an argument out."""
-    arguments: dict[str, Any] = {"issuer": "https://auth.example.com", "audience": "x"}
+    with pytest.raises(ValueError, match="say where revocations come from"):
+        configured(revocation=None)
 
-    with pytest.raises(TypeError, match="revocation"):
-        Verifier(**arguments)
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": "v", "client_secret": "s"},
+        {"redis": "redis://localhost"},
+    ],
+    ids=["issuer", "redis"],
+)
+def test_following_revocations_contradicts_having_none(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="contradicts"):
+        configured(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": "v"},
+        {"client_secret": "s"},
+        {"client_id": "", "client_secret": "s"},
+        {"client_id": "v", "client_secret": ""},
+    ],
+)
+def test_half_a_credential_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="belong together"):
+        configured(revocation=None, **changes)
+
+
+@pytest.mark.parametrize("on_stale", ["", "Allow", None, True])
+def test_what_to_do_without_a_feed_is_deny_or_allow(on_stale: object) -> None:
+    with pytest.raises(ValueError, match="on_stale"):
+        configured(on_stale=on_stale)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +212,7 @@ async def test_a_service_needs_the_issuers_address_and_its_audience_and_nothing_
         )
 
         async with Verifier(issuer=issuer, audience=claims.audience, revocation="none") as verifier:
-            assert await verifier.verify(sign(encode_claims(claims))) == claims
+            assert await verifier.verify(sign(encode_claims(claims))) == Principal(claims)
 
 
 async def test_an_issuer_that_cannot_be_reached_makes_keys_unavailable(valid_token: str) -> None:

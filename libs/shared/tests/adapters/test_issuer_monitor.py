@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from paseport.issuer_client import open_http_client
 from paseport.secret import Secret
-from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
+from paseport_shared.adapters.issuer.internal_client import InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.service_reading import Counters, Part, Pool
@@ -32,7 +33,7 @@ paseport_pool_waiting{pool="password_hashing"} 5
 
 
 def monitor(handler: Callable[[httpx.Request], httpx.Response]) -> IssuerMonitor:
-    client = open_internal_client("http://issuer.internal", httpx.MockTransport(handler))
+    client = open_http_client("http://issuer.internal", httpx.MockTransport(handler))
     return IssuerMonitor(InternalClient(client, Secret("the service secret")))
 
 

@@ -10,10 +10,11 @@ from contracts.support import NOW, Unreachable, rehearsed
 from litestar import Litestar, Response, get
 from litestar.params import FromQuery
 from paseport.feed import FeedGap
-from paseport.revocation import FeedPosition, Revocation, RevocationKind
+from paseport.issuer_client import open_http_client
+from paseport.issuer_feed import IssuerFeed
+from paseport.revocation import FeedPosition, Revocation, RevocationKind, SubjectChange
 from paseport.secret import Secret
-from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
-from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
+from paseport_shared.adapters.issuer.internal_client import FEED_PATH, InternalClient
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.domain.errors import Unavailable
@@ -22,7 +23,9 @@ SECRET = "the service secret"
 START = FeedPosition(epoch=7, seq=3)
 
 
-def on_the_wire(revocation: Revocation, seq: int | None = None) -> dict[str, Any]:
+def on_the_wire(revocation: Revocation | SubjectChange, seq: int | None = None) -> dict[str, Any]:
+    if isinstance(revocation, SubjectChange):
+        return {"seq": seq, "kind": "subject", "subject": revocation.subject, "revision": revocation.revision}
     return {
         "seq": seq,
         "kind": revocation.kind.value,
@@ -43,9 +46,9 @@ def issuer_serving(feed: MemoryRevocationFeed) -> Litestar:
         try:
             if epoch is not None and seq is not None:
                 changes = await feed.changes_since(FeedPosition(epoch, seq), wait)
-                items = [on_the_wire(change.revocation, change.position.seq) for change in changes]
+                items = [on_the_wire(change.what, change.position.seq) for change in changes]
                 end = changes[-1].position.seq if changes else seq
-                return Response({"epoch": epoch, "seq": end, "reset": False, "revocations": items})
+                return Response({"epoch": epoch, "seq": end, "reset": False, "changes": items})
         except FeedGap:
             pass
         except Unavailable:
@@ -56,12 +59,12 @@ def issuer_serving(feed: MemoryRevocationFeed) -> Litestar:
             return Response({"code": "unavailable"}, status_code=503)
         position = snapshot.position
         items = [on_the_wire(revocation) for revocation in snapshot.revocations]
-        return Response({"epoch": position.epoch, "seq": position.seq, "reset": True, "revocations": items})
+        return Response({"epoch": position.epoch, "seq": position.seq, "reset": True, "changes": items})
 
     return Litestar([serve_feed], openapi_config=None)
 
 
-class TestIssuerRevocationFeed(RevocationFeedContract):
+class TestIssuerFeed(RevocationFeedContract):
     @pytest.fixture
     def increments_kept(self) -> int:
         return 64
@@ -82,23 +85,21 @@ class TestIssuerRevocationFeed(RevocationFeedContract):
         return lose
 
     @pytest.fixture
-    async def feed(self, publisher: MemoryRevocationFeed) -> AsyncIterator[IssuerRevocationFeed]:
+    async def feed(self, publisher: MemoryRevocationFeed) -> AsyncIterator[IssuerFeed]:
         transport = httpx.ASGITransport(issuer_serving(publisher))
-        async with open_internal_client("http://issuer.internal", transport) as client:
-            yield IssuerRevocationFeed(InternalClient(client, Secret(SECRET)))
+        async with open_http_client("http://issuer.internal", transport) as client:
+            yield IssuerFeed(InternalClient(client, Secret(SECRET)), FEED_PATH)
 
     @pytest.fixture
     def unreachable(self, outage: MemoryOutage) -> Unreachable:
         return rehearsed(outage)
 
 
-def feed_that_answers(**answer: Any) -> IssuerRevocationFeed:
+def feed_that_answers(**answer: Any) -> IssuerFeed:
     """The api's end of a feed that always gives this answer."""
-    body = {"epoch": START.epoch, "seq": START.seq, "reset": False, "revocations": []} | answer
+    body = {"epoch": START.epoch, "seq": START.seq, "reset": False, "changes": []} | answer
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
-    return IssuerRevocationFeed(
-        InternalClient(open_internal_client("http://issuer.internal", transport), Secret(SECRET))
-    )
+    return IssuerFeed(InternalClient(open_http_client("http://issuer.internal", transport), Secret(SECRET)), FEED_PATH)
 
 
 def change(seq: int | None, **other: Any) -> dict[str, Any]:
@@ -112,11 +113,11 @@ def change(seq: int | None, **other: Any) -> dict[str, Any]:
         {"reset": True},
         {"seq": 2},
         {"seq": 4},
-        {"seq": 5, "revocations": [change(5)]},
-        {"seq": 4, "revocations": [change(4), change(5)]},
-        {"seq": 5, "revocations": [change(5), change(4)]},
-        {"seq": 4, "revocations": [change(None)]},
-        {"seq": 2**60, "revocations": [change(4)]},
+        {"seq": 5, "changes": [change(5)]},
+        {"seq": 4, "changes": [change(4), change(5)]},
+        {"seq": 5, "changes": [change(5), change(4)]},
+        {"seq": 4, "changes": [change(None)]},
+        {"seq": 2**60, "changes": [change(4)]},
     ],
 )
 async def test_increments_of_which_one_may_be_missing_are_a_gap_for_the_api(answer: dict[str, Any]) -> None:
@@ -138,7 +139,7 @@ async def test_increments_of_which_one_may_be_missing_are_a_gap_for_the_api(answ
 )
 async def test_a_revocation_that_the_api_does_not_understand_is_not_skipped(revocation: dict[str, Any]) -> None:
     """A newer issuer may revoke what this api has never heard of. It refuses everybody rather than let one in."""
-    feed = feed_that_answers(seq=4, revocations=[revocation])
+    feed = feed_that_answers(seq=4, changes=[revocation])
 
     with pytest.raises(Unavailable):
         await feed.changes_since(START, 0)

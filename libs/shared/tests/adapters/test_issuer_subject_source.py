@@ -10,11 +10,12 @@ from uuid import UUID
 import httpx
 import pytest
 import structlog
+from paseport import issuer_client
+from paseport.issuer_client import open_http_client
+from paseport.issuer_subjects import IssuerSubjects
 from paseport.secret import Secret
 from paseport.subject import SubjectState
-from paseport_shared.adapters.issuer import internal_client
-from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
-from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
+from paseport_shared.adapters.issuer.internal_client import PRINCIPALS_PATH, InternalClient
 from paseport_shared.domain.errors import Unavailable
 
 ALICE = UUID("01900000-0000-7000-8000-00000000a11c")
@@ -30,12 +31,12 @@ PRINCIPAL = {
 Handler = Callable[[httpx.Request], Any]
 
 
-def source(handler: Handler) -> IssuerSubjectSource:
-    client = open_internal_client("http://issuer.internal:3010", httpx.MockTransport(handler))
-    return IssuerSubjectSource(InternalClient(client, Secret("the service secret")))
+def source(handler: Handler) -> IssuerSubjects:
+    client = open_http_client("http://issuer.internal:3010", httpx.MockTransport(handler))
+    return IssuerSubjects(InternalClient(client, Secret("the service secret")), PRINCIPALS_PATH)
 
 
-def answering(status: int, body: object = None, **headers: str) -> IssuerSubjectSource:
+def answering(status: int, body: object = None, **headers: str) -> IssuerSubjects:
     return source(lambda _: httpx.Response(status, json=body, headers=headers))
 
 
@@ -132,7 +133,7 @@ async def test_a_transport_that_fails_is_unavailable(fault: Exception) -> None:
 
 
 async def test_an_issuer_that_never_answers_is_unavailable_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(internal_client, "DEADLINE_SECONDS", 0.01)
+    monkeypatch.setattr(issuer_client, "DEADLINE_SECONDS", 0.01)
 
     async def never(_: httpx.Request) -> httpx.Response:
         await asyncio.Event().wait()
@@ -143,7 +144,7 @@ async def test_an_issuer_that_never_answers_is_unavailable_after_the_deadline(mo
 
 
 async def test_an_answer_without_end_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(internal_client, "MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(issuer_client, "MAX_ANSWER_BYTES", 1000)
 
     with pytest.raises(Unavailable):
         await answering(200, PRINCIPAL | {"username": "a" * 1000}).resolve(ALICE)

@@ -53,7 +53,7 @@ class TestTheApisUser(OnACluster):
 
         assert await RedisRoleDirectory(apis, namespace=roles).find(state.user_id) == state
         assert await RedisRoleDirectory(apis, namespace=roles).is_complete() is False
-        assert [change.revocation for change in await reader.changes_since(position, 0.1)] == [revocation]
+        assert [change.what for change in await reader.changes_since(position, 0.1)] == [revocation]
         assert (await reader.snapshot(NOW)).revocations == (revocation,)
         await apis.confirm_primary()
         await apis.time()

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from contracts.support import CROWD, NOW, SECOND, Unreachable, at_once, new_id
 from paseport.feed import FeedGap, RevocationFeed
-from paseport.revocation import FeedChange, FeedPosition, Revocation, RevocationKind
+from paseport.revocation import FeedChange, FeedPosition, Revocation, RevocationKind, SubjectChange
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 
@@ -32,7 +32,7 @@ def a_revocation(
 
 
 def subjects(changes: tuple[FeedChange, ...]) -> list[str]:
-    return [change.revocation.subject for change in changes]
+    return [change.what.subject or "" for change in changes]
 
 
 class RevocationFeedContract:
@@ -110,7 +110,7 @@ class RevocationFeedContract:
 
         changes = await feed.changes_since(begin, 0)
 
-        assert [change.revocation for change in changes] == revocations
+        assert [change.what for change in changes] == revocations
         assert [change.position for change in changes] == positions
 
     async def test_sequence_numbers_grow_by_one_so_that_a_loss_shows(
@@ -176,7 +176,7 @@ class RevocationFeedContract:
         assert sorted(subjects(changes)) == sorted(revocation.subject for revocation in revocations)
         sequence = [change.position.seq for change in changes]
         assert sequence == list(range(begin.seq + 1, begin.seq + 1 + CROWD))
-        at = {change.revocation.subject: change.position for change in changes}
+        at = {change.what.subject: change.position for change in changes}
         for revocation, position in zip(revocations, positions, strict=True):
             assert at[revocation.subject] <= position
 
@@ -201,7 +201,59 @@ class RevocationFeedContract:
         await publisher.publish(a_revocation(RevocationKind.USER, user, min_version=3))
 
         (change,) = await feed.changes_since(milder, 0)
-        assert (change.revocation.subject, change.revocation.min_version) == (user, 3)
+        assert (change.what.subject, change.what.min_version) == (user, 3)
+
+    # --- subjects -------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("change", [SubjectChange("0198c0de-0000-7000-8000-000000000001", 7), SubjectChange()])
+    async def test_a_waiting_verifier_is_told_whose_copies_are_old(
+        self, publisher: RevocationPublisher, feed: RevocationFeed, change: SubjectChange
+    ) -> None:
+        """P3."""
+        begin = await self.start(feed)
+
+        changes, position = await asyncio.gather(feed.changes_since(begin, LONG), publisher.announce(change))
+
+        assert changes == (FeedChange(position, change),)
+
+    async def test_subjects_and_revocations_come_in_one_order(
+        self, publisher: RevocationPublisher, feed: RevocationFeed
+    ) -> None:
+        begin = await self.start(feed)
+        news = [a_revocation(), SubjectChange(new_id(), 1), a_revocation(), SubjectChange(new_id(), 2)]
+        for what in news:
+            if isinstance(what, SubjectChange):
+                await publisher.announce(what)
+            else:
+                await publisher.publish(what)
+
+        changes = await feed.changes_since(begin, 0)
+
+        assert [change.what for change in changes] == news
+        assert [change.position.seq for change in changes] == list(range(begin.seq + 1, begin.seq + 5))
+
+    async def test_the_same_subject_is_announced_each_time(
+        self, publisher: RevocationPublisher, feed: RevocationFeed
+    ) -> None:
+        """Unlike a revocation, it is not in force: every change matters."""
+        begin = await self.start(feed)
+        change = SubjectChange(new_id(), 1)
+
+        await publisher.announce(change)
+        await publisher.announce(change)
+
+        assert [one.what for one in await feed.changes_since(begin, 0)] == [change, change]
+
+    async def test_a_snapshot_names_no_subjects_and_says_where_to_go_on(
+        self, publisher: RevocationPublisher, feed: RevocationFeed
+    ) -> None:
+        revocation = a_revocation()
+        await publisher.publish(revocation)
+        position = await publisher.announce(SubjectChange(new_id(), 1))
+
+        snapshot = await feed.snapshot(NOW)
+
+        assert (snapshot.revocations, snapshot.position, snapshot.next) == ((revocation,), position, None)
 
     # --- gaps -----------------------------------------------------------------------------------------------------
 
@@ -303,6 +355,7 @@ class RevocationFeedContract:
         async with unreachable:
             for call in (
                 lambda: publisher.publish(revocation),
+                lambda: publisher.announce(SubjectChange()),
                 publisher.epoch,
                 publisher.is_complete,
                 lambda: publisher.mark_complete(begin.epoch),

@@ -73,7 +73,7 @@ async def test_the_api_reads_what_the_issuer_writes(redis_node: RedisNode) -> No
         assert await RedisRoleDirectory(api).is_complete() is False
         assert await RedisSessionStore(api, POLICY).list_for_user(session.user_id, NOW) == (session,)
         assert revoked in snapshot.revocations
-        assert [change.revocation for change in await read_feed.changes_since(snapshot.position, 0.5)] == [later]
+        assert [change.what for change in await read_feed.changes_since(snapshot.position, 0.5)] == [later]
         assert await read_feed.changes_since((await read_feed.snapshot(NOW)).position, 0.01) == ()
 
 

@@ -222,7 +222,7 @@ async def test_a_noticed_feed_passes_on_what_the_feed_says() -> None:
 
     published = await inner.publish(revocation)
 
-    assert [change.revocation for change in await feed.changes_since(position, 0)] == [revocation]
+    assert [change.what for change in await feed.changes_since(position, 0)] == [revocation]
     assert published == FeedPosition(position.epoch, position.seq + 1)
     with following.outages[0], pytest.raises(Unavailable):
         await feed.snapshot(START)

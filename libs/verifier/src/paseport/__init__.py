@@ -1,17 +1,30 @@
-"""Verify Paseport access tokens without asking anyone: token grammar, keys, signatures, claims."""
+"""Verify Paseport access tokens without asking anyone: one import for any service."""
 
 from paseport.claims import Claims
-from paseport.errors import AuthError, InvalidKeyDocument, InvalidToken, Unavailable
+from paseport.errors import (
+    AuthenticationRequired,
+    AuthError,
+    InsufficientRole,
+    InsufficientScope,
+    InvalidKeyDocument,
+    InvalidToken,
+    Unavailable,
+)
 from paseport.key_set import KeySet, KeyStatus, PublishedKey, RemoteKeySet, StaticKeySet
+from paseport.principal import Principal
 from paseport.verifier import Verifier
 
 __all__ = [
     "AuthError",
+    "AuthenticationRequired",
     "Claims",
+    "InsufficientRole",
+    "InsufficientScope",
     "InvalidKeyDocument",
     "InvalidToken",
     "KeySet",
     "KeyStatus",
+    "Principal",
     "PublishedKey",
     "RemoteKeySet",
     "StaticKeySet",

@@ -2,48 +2,79 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+from uuid import UUID
+
+from paseport.claims import Claims
 from paseport.errors import AuthenticationRequired, InvalidToken
-from paseport.find_subject import FindSubject
 from paseport.identifiers import parse_uuid
 from paseport.principal import Principal
 from paseport.revocation_list import RevocationList
-from paseport.token_verifier import TokenVerifier
+from paseport.subject import SubjectState
+
+_NO_ROLES: frozenset[str] = frozenset()
+
+
+class Tokens(Protocol):
+    """Whoever checks a token from grammar to claims (``TokenVerifier``)."""
+
+    def recall(self, token: str) -> Claims | None:
+        """Return the claims of a token that was verified before and is valid now; None says to ``verify`` it."""
+        ...
+
+    async def verify(self, token: str) -> Claims:
+        """Return the claims of a token that is valid now. Raises ``InvalidToken`` or ``Unavailable``."""
+        ...
+
+
+class Subjects(Protocol):
+    """Whoever knows what a subject is today (``FindSubject``, ``SubjectCopies``)."""
+
+    def recall(self, subject: str) -> SubjectState | None:
+        """Return what is known without asking anybody; None says to ask."""
+        ...
+
+    async def __call__(self, user_id: UUID) -> SubjectState | None:
+        """Return the subject's state, or None where there is no such user. Raises ``Unavailable``, never guesses."""
+        ...
 
 
 class AuthenticateBearer:
     """Verify the token, ask whether it was revoked, look up who it is today. Any doubt refuses."""
 
-    def __init__(
-        self,
-        verifier: TokenVerifier,
-        revocations: RevocationList,
-        find_subject: FindSubject,
-    ) -> None:
-        self._verifier = verifier
+    def __init__(self, tokens: Tokens, revocations: RevocationList, subjects: Subjects) -> None:
+        self._tokens = tokens
         self._revocations = revocations
-        self._find_subject = find_subject
+        self._subjects = subjects
 
     async def __call__(self, token: str | None) -> Principal:
-        """Return the caller.
+        """Return the caller. Where everything needed is in memory, nothing is waited for.
 
         Raises ``AuthenticationRequired`` without a token, ``InvalidToken`` whatever is wrong with it, and
         ``Unavailable`` when a key, the revocation feed or the subject's state cannot be had.
         """
         if token is None:
             raise AuthenticationRequired("no bearer token")
-        claims = await self._verifier.verify(token)
+        claims = self._tokens.recall(token)
+        if claims is None:
+            claims = await self._tokens.verify(token)
         self._revocations.check(claims)
-        user_id = parse_uuid(claims.subject)
-        if user_id is None:
-            return Principal(claims, username="", roles=frozenset())
+        version = claims.user_version
+        if version is None:
+            if parse_uuid(claims.subject) is not None:
+                raise InvalidToken("a user's token without version")
+            return Principal(claims)  # a machine, which holds no roles
 
-        state = await self._find_subject(user_id)
+        state = self._subjects.recall(claims.subject)
         if state is None:
-            raise InvalidToken("subject is unknown")
+            state = await self._subjects(UUID(claims.subject))
+            if state is None:
+                raise InvalidToken("subject is unknown")
+            # It may have been revoked while the subject was asked for.
+            self._revocations.check(claims)
         if not state.enabled:
             raise InvalidToken("subject is disabled or deleted")
-        if claims.user_version is None or claims.user_version < state.version:
+        if version < state.version:
             raise InvalidToken("user version is too old")
         # A token is never worth more than its scope: without `roles` the caller holds none (design §3).
-        roles = state.roles if "roles" in claims.scope else frozenset[str]()
-        return Principal(claims, state.username, roles)
+        return Principal(claims, state.username, state.roles if "roles" in claims.scope else _NO_ROLES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import lru_cache
+from sys import intern
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -10,6 +12,9 @@ from msgspec import UNSET, Meta, UnsetType
 from paseport.claims import ACCESS_TOKEN_TYPE, Claims
 from paseport.errors import InvalidToken
 from paseport.rfc3339 import format_time, parse_time
+
+_SHARED: Final = 256
+"""Values that many tokens have in common and that are kept once; only tokens with a good signature get so far."""
 
 _Text = Annotated[str, Meta(min_length=1)]
 # RFC 6749 §3.3: printable ASCII without quote and backslash, single spaces between. A token may have no scope at all.
@@ -34,6 +39,16 @@ class _WireClaims(msgspec.Struct, frozen=True, kw_only=True):
     ver: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
     auth_time: str | UnsetType = UNSET
     amr: Annotated[tuple[_Text, ...], Meta(min_length=1)] | UnsetType = UNSET
+
+
+@lru_cache(maxsize=_SHARED)
+def _words(scope: str) -> tuple[str, ...]:
+    return tuple(scope.split())
+
+
+@lru_cache(maxsize=_SHARED)
+def _shared(amr: tuple[str, ...]) -> tuple[str, ...]:
+    return amr
 
 
 _decoder = msgspec.json.Decoder(_WireClaims)
@@ -71,20 +86,20 @@ def decode_claims(message: bytes, kid: str = "") -> Claims:
     try:
         wire = _decoder.decode(message)
         return Claims(
-            issuer=wire.iss,
+            issuer=intern(wire.iss),
             subject=wire.sub,
-            audience=wire.aud,
+            audience=intern(wire.aud),
             expires_at=parse_time(wire.exp),
             not_before=parse_time(wire.nbf),
             issued_at=parse_time(wire.iat),
             token_id=wire.jti,
-            client_id=wire.client_id,
-            scope=tuple(wire.scope.split()),
+            client_id=intern(wire.client_id),
+            scope=_words(wire.scope),
             session_id=None if wire.sid is UNSET else wire.sid,
             family_id=None if wire.fid is UNSET else wire.fid,
             user_version=None if wire.ver is UNSET else wire.ver,
             auth_time=None if wire.auth_time is UNSET else parse_time(wire.auth_time),
-            amr=() if wire.amr is UNSET else wire.amr,
+            amr=() if wire.amr is UNSET else _shared(wire.amr),
             key_id=kid,
         )
     # Deep nesting in an ignored claim ends in RecursionError; msgspec's own errors and bad UTF-8 are ValueErrors.

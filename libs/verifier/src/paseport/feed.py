@@ -15,10 +15,11 @@ class FeedGap(Exception):
 class RevocationFeed(Protocol):
     """Where a verifier hears what was revoked. Both methods raise ``Unavailable`` when the feed does not answer."""
 
-    async def snapshot(self, now: datetime) -> FeedSnapshot:
-        """Return all revocations that have not expired at ``now``.
+    async def snapshot(self, now: datetime, page: str | None = None) -> FeedSnapshot:
+        """Return the revocations that have not expired at ``now``: all of them, or the page that ``next`` named.
 
-        Raises ``Unavailable`` also while the feed is incomplete: what it holds may not be all.
+        Raises ``Unavailable`` also while the feed is incomplete: what it holds may not be all; and ``FeedGap`` for a
+        page of a snapshot that is gone.
         """
         ...
 

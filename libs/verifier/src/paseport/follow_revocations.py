@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Awaitable, Sequence
+from typing import Final, TypeVar
 
 from paseport.clock import Clock
 from paseport.errors import Unavailable
 from paseport.feed import FeedGap, RevocationFeed
-from paseport.revocation import FeedPosition
+from paseport.revocation import FeedPosition, FeedSnapshot
 from paseport.revocation_list import RevocationList
 
 HEARTBEAT_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 0.2
 ANSWER_SECONDS: Final = 0.5
 """How long beyond its wait a feed may take to answer before the next one is asked."""
-_TIDY_EVERY: Final = 600
+_TIDY_SECONDS: Final = 1.0
+"""Between two looks for what has expired, each in one part of the copy."""
 
 
 class FollowRevocations:
@@ -43,15 +44,16 @@ class FollowRevocations:
 
     async def __call__(self) -> None:
         """Follow until cancelled."""
-        rounds = 0
+        tidied_at = self._clock.monotonic()
         while True:
             try:
                 await self.step()
             except Unavailable:
                 await asyncio.sleep(RETRY_SECONDS)
-            rounds += 1
-            if rounds % _TIDY_EVERY == 0:
+            parts = min(int((self._clock.monotonic() - tidied_at) / _TIDY_SECONDS), self._revocations.shards())
+            for _ in range(parts):
                 self._revocations.forget_expired(self._clock.now())
+                tidied_at = self._clock.monotonic()
 
     async def step(self, wait_seconds: float | None = None) -> None:
         """Take one snapshot, or the increments that arrive within ``wait_seconds`` (each feed's own, unless given).
@@ -71,23 +73,46 @@ class FollowRevocations:
         raise silent
 
     async def _read(self, number: int, feed: RevocationFeed, wait_seconds: float) -> None:
-        try:
-            async with asyncio.timeout(wait_seconds + ANSWER_SECONDS):
-                await self._catch_up(number, feed, wait_seconds)
-        except TimeoutError as error:
-            raise Unavailable("the revocation feed did not answer in time") from error
-
-    async def _catch_up(self, number: int, feed: RevocationFeed, wait_seconds: float) -> None:
         position = self._positions.get(number)
         if position is not None:
             try:
-                changes = await feed.changes_since(position, wait_seconds)
+                changes = await _in_time(feed.changes_since(position, wait_seconds), wait_seconds)
             except FeedGap:
                 pass
             else:
                 self._positions[number] = changes[-1].position if changes else position
                 self._revocations.apply(changes)
                 return
-        snapshot = await feed.snapshot(self._clock.now())
-        self._positions[number] = snapshot.position
-        self._revocations.merge(snapshot)
+        self._positions[number] = await self._read_all(feed)
+
+    async def _read_all(self, feed: RevocationFeed) -> FeedPosition:
+        """Take over a snapshot, page by page, and return the position from which its increments follow.
+
+        Each page has the time of one answer: how many there are says nothing about whether the feed is there.
+        """
+        now = self._clock.now()
+        try:
+            snapshot = await _in_time(feed.snapshot(now))
+            position = snapshot.position
+            while snapshot.next is not None:
+                self._revocations.merge_page(snapshot)
+                snapshot = await _in_time(feed.snapshot(now, snapshot.next))
+                if snapshot.position.epoch != position.epoch:
+                    raise Unavailable("the revocation feed began anew while it was read")
+                # Pages may come from several issuers, of which one is behind: what it did not know yet follows.
+                position = min(position, snapshot.position)
+        except FeedGap as error:
+            raise Unavailable("the revocation feed began anew while it was read") from error
+        self._revocations.merge(FeedSnapshot(position, snapshot.revocations))
+        return position
+
+
+_Answer = TypeVar("_Answer")
+
+
+async def _in_time(answer: Awaitable[_Answer], wait_seconds: float = 0.0) -> _Answer:
+    try:
+        async with asyncio.timeout(wait_seconds + ANSWER_SECONDS):
+            return await answer
+    except TimeoutError as error:
+        raise Unavailable("the revocation feed did not answer in time") from error

@@ -146,6 +146,10 @@ class KeySet(Protocol):
         """
         ...
 
+    def known(self, kid: str, now: datetime) -> PublishedKey | None:
+        """Return the key if it is in memory and usable at ``now``; None says to ``get`` it. Costs no I/O."""
+        ...
+
 
 class StaticKeySet:
     """A key set that never changes: for tests and for a process that holds the keys itself."""
@@ -159,6 +163,11 @@ class StaticKeySet:
         if key is None:
             raise InvalidToken("unknown kid")
         return _usable(key, now)
+
+    def known(self, kid: str, now: datetime) -> PublishedKey | None:
+        """Return the key if it is usable at ``now``."""
+        key = self._keys.get(kid)
+        return key if key is not None and key.is_usable(now) else None
 
 
 FetchKeyDocument = Callable[[], Awaitable[tuple[bytes, float]]]
@@ -222,6 +231,18 @@ class RemoteKeySet:
                 raise Unavailable("unknown kid, and the key document cannot be fetched")
             raise InvalidToken("unknown kid")
         return _usable(key, now)
+
+    def known(self, kid: str, now: datetime) -> PublishedKey | None:
+        """Return the key if it is in memory and usable at ``now``, and start a refresh behind it where one is due.
+
+        After a longer idle time it knows nothing: the document may be hours old, and ``get`` waits for a new one.
+        """
+        if self._is_stale():
+            if self._was_idle():
+                return None
+            self._start_refresh()
+        key = self._keys.get(kid)
+        return key if key is not None and key.is_usable(now) else None
 
     async def aclose(self) -> None:
         """End a refresh under way; unknown keys are unavailable from now on."""

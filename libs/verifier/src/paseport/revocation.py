@@ -47,16 +47,29 @@ class FeedPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectChange:
+    """Somebody's roles or state changed: whoever keeps a copy asks again. Without ``subject`` it may be anybody's."""
+
+    subject: str | None = None
+    revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FeedSnapshot:
-    """All revocations in force, and the position from which increments follow."""
+    """Revocations in force, and the position from which increments follow.
+
+    With ``next`` it is one page: the others are to be had with it, and the increments follow from the first page's
+    position. What is revoked while the pages are read is among those increments.
+    """
 
     position: FeedPosition
     revocations: tuple[Revocation, ...]
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FeedChange:
-    """One increment: the position it leads to and what was revoked."""
+    """One increment: the position it leads to and what happened."""
 
     position: FeedPosition
-    revocation: Revocation
+    what: Revocation | SubjectChange

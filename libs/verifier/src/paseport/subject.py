@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
+
+# Case-sensitive, and such that a comma can join several in a header.
+_ROLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+
+
+def is_role(name: str) -> bool:
+    """Say whether ``name`` is a role name: ``[A-Za-z][A-Za-z0-9_.-]{0,63}``."""
+    return _ROLE.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,18 @@ from typing import Final
 import httpx
 from paseport.clock import SystemClock
 from paseport.http_key_document import HttpKeyDocument
+from paseport.issuer_client import open_http_client
+from paseport.issuer_feed import IssuerFeed
+from paseport.issuer_subjects import IssuerSubjects
 from paseport.key_set import RemoteKeySet
 from paseport.redis.access import RedisAccess
 from paseport.redis.revocation_feed import RedisRevocationFeed
 from paseport.redis.subject_directory import RedisSubjectDirectory
+from paseport.token_cache import TokenCache
 from paseport.token_verifier import TokenVerifier
 from paseport.verifier import KEY_DOCUMENT_PATH
-from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
+from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
-from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
-from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.adapters.redis.session_store import RedisSessionStore
 from paseport_shared.domain.models.client import api_audience
 from paseport_shared.wiring import redis_settings
@@ -41,7 +43,7 @@ async def open_api(settings: ProductionSettings) -> AsyncIterator[Api]:
     issuer = settings.api.access_token_issuer
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(RedisAccess(redis_settings(settings.redis)))
-        internal_http = await stack.enter_async_context(open_internal_client(settings.api.issuer_internal_url))
+        internal_http = await stack.enter_async_context(open_http_client(settings.api.issuer_internal_url))
         internal = InternalClient(internal_http, settings.api.service_secret)
         key_http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         key_set = RemoteKeySet(HttpKeyDocument(settings.api.issuer_internal_url + KEY_DOCUMENT_PATH, key_http))
@@ -54,11 +56,12 @@ async def open_api(settings: ProductionSettings) -> AsyncIterator[Api]:
                 audience=api_audience(issuer),
                 max_lifetime=_MAX_LIFETIME,
                 clock=clock,
+                cache=TokenCache(),
             ),
             role_directory=RedisSubjectDirectory(redis, namespace=settings.redis.namespace_role),
-            subject_source=IssuerSubjectSource(internal),
+            subject_source=IssuerSubjects(internal, PRINCIPALS_PATH),
             revocation_feed=RedisRevocationFeed(redis, namespace=settings.redis.namespace_revocation),
-            fallback_feed=IssuerRevocationFeed(internal),
+            fallback_feed=IssuerFeed(internal, FEED_PATH),
             session_store=RedisSessionStore(redis, settings.session_policy, settings.redis.namespace_session),
             issuer_monitor=IssuerMonitor(internal),
             clock=clock,

@@ -13,6 +13,7 @@ from paseport.find_subject import FindSubject
 from paseport.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 from paseport.revocation_list import RevocationList
 from paseport.subject import SubjectDirectory, SubjectSource
+from paseport.subject_copies import SubjectCopies
 from paseport.token_verifier import TokenVerifier
 from paseport_shared.domain.ports.reference_clock import ReferenceClock
 from paseport_shared.domain.ports.service_monitor import ServiceMonitor
@@ -71,13 +72,13 @@ def wire(adapters: ApiAdapters, registry: CollectorRegistry) -> UseCases:
     clock, roles = adapters.clock, adapters.role_directory
 
     revocations = RevocationList(clock)
+    subjects = SubjectCopies(FindSubject(roles, adapters.subject_source, clock), clock)
+    revocations.listen(subjects)
     check_readiness = CheckReadiness(revocations, roles, clock, adapters.reference_clock)
     own_monitor = OwnMonitor(check_readiness, registry)
     observe_system = ObserveSystem(adapters.issuer_monitor, own_monitor, revocations, clock)
     return UseCases(
-        authenticate_bearer=AuthenticateBearer(
-            adapters.token_verifier, revocations, FindSubject(roles, adapters.subject_source, clock)
-        ),
+        authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, subjects),
         follow_revocations=FollowRevocations(
             [
                 (NoticedFeed(FEEDS[0], adapters.revocation_feed), HEARTBEAT_SECONDS),

@@ -134,7 +134,7 @@ async def test_an_admin_sees_the_figures_of_the_api_itself(world: ApiWorld) -> N
         {"name": "revocation_feed", "status": "up", "detail": None},
         {"name": "role_directory", "status": "up", "detail": None},
     ]
-    assert api["feed"] == {"state": "fresh", "epoch": 7, "seq": 0, "age_seconds": 0.0}
+    assert api["feed"] == {"state": "fresh", "epoch": 7, "seq": 2, "age_seconds": 0.0}
 
 
 async def test_the_system_is_operational_when_nothing_is_lacking(world: ApiWorld) -> None:
@@ -152,7 +152,7 @@ async def test_an_admin_sees_how_many_revocations_are_in_force(world: ApiWorld) 
 
     assert response.json() == {
         "epoch": 7,
-        "seq": 3,
+        "seq": 4,
         "state": "stale",
         "age_seconds": 2.0,
         "in_force": {"session": 2, "family": 0, "user": 1, "jti": 0, "key": 0},

@@ -12,7 +12,7 @@ import pytest
 from answers import assert_401t, assert_503d
 from api_parts import BOB
 from api_world import ApiWorld
-from paseport.revocation import Revocation, RevocationKind
+from paseport.revocation import Revocation, RevocationKind, SubjectChange
 from paseport.revocation_list import RevocationList
 from paseport_shared.domain.errors import Unavailable
 
@@ -60,6 +60,7 @@ async def test_a_fault_at_any_point_of_the_decision_refuses(
     world.roles._states.clear()
     token = await world.token()
     assert (await world.get(DASHBOARD, token)).status_code == 200
+    await world.announce(SubjectChange())
 
     async def fail(*_: object, **__: object) -> Any:
         raise fault

@@ -28,10 +28,10 @@ class HeldFeed(MemoryRevocationFeed):
         self.is_asked = asyncio.Event()
         self.answers = asyncio.Event()
 
-    async def snapshot(self, now: datetime) -> FeedSnapshot:
+    async def snapshot(self, now: datetime, page: str | None = None) -> FeedSnapshot:
         self.is_asked.set()
         await self.answers.wait()
-        return await super().snapshot(now)
+        return await super().snapshot(now, page)
 
 
 async def test_a_user_who_comes_while_the_api_starts_waits_for_it_and_is_let_in(world: ApiWorld) -> None:

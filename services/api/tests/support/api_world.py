@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +15,10 @@ import httpx
 from api_parts import ScriptedMonitor
 from litestar import Litestar
 from paseport.claims import Claims
+from paseport.errors import Unavailable
 from paseport.http_key_document import HttpKeyDocument
 from paseport.key_set import RemoteKeySet
-from paseport.revocation import FeedChange, FeedPosition, Revocation, RevocationKind
+from paseport.revocation import FeedChange, FeedPosition, Revocation, RevocationKind, SubjectChange
 from paseport.secret import Secret
 from paseport.subject import SubjectState
 from paseport.token_verifier import TokenVerifier
@@ -120,6 +121,7 @@ class ApiWorld:
         )
         self.api = Api(self.settings, self.adapters)
         self._stack = AsyncExitStack()
+        self._is_served = False
 
     async def __aenter__(self) -> Self:
         await self.feed.mark_complete(await self.feed.epoch())
@@ -133,6 +135,7 @@ class ApiWorld:
         self.http = await self._stack.enter_async_context(_client_of(self.app))
         self.internal = await self._stack.enter_async_context(_client_of(self.api.internal_app()))
         await self.heard()
+        self._is_served = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -143,12 +146,20 @@ class ApiWorld:
     async def user(
         self, *roles: str, user_id: UUID = ALICE, username: str = "alice", enabled: bool = True, version: int = 1
     ) -> SubjectState:
-        """The issuer writes a user's state into the role directory, as it does after every change."""
+        """The issuer writes a user's state into the role directory and tells of it, as it does after every change."""
         held = await self.roles.find(user_id)
         revision = held.revision + 1 if held is not None else 1
         state = SubjectState(user_id, username, frozenset(roles), enabled, version, revision)
         await self.roles.put(state)
+        await self.announce(SubjectChange(str(user_id), revision))
         return state
+
+    async def announce(self, change: SubjectChange) -> None:
+        """Tell the api that copies are old, and return once it knows; while its feed is away it hears nothing."""
+        with suppress(Unavailable):
+            position = await self.feed.announce(change)
+            if self._is_served:
+                await self.heard(position)
 
     def claims(self, **changes: Any) -> Claims:
         """What a user's access token of the app says; ``changes`` replace claims."""

@@ -16,15 +16,16 @@ from issuer_http import HttpWorld, running_issuer
 from issuer_world import ISSUER, Outages
 from litestar import Litestar
 from paseport.http_key_document import HttpKeyDocument
+from paseport.issuer_client import open_http_client
+from paseport.issuer_feed import IssuerFeed
+from paseport.issuer_subjects import IssuerSubjects
 from paseport.key_set import RemoteKeySet
 from paseport.token_verifier import TokenVerifier
 from paseport_api.app import Api
 from paseport_api.wiring import ApiAdapters
 from paseport_issuer.settings import Settings
-from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
+from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
-from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
-from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.domain.errors import Unavailable
@@ -92,7 +93,7 @@ async def running_both(folder: Path, settings: Settings | None = None) -> AsyncI
         key_set = RemoteKeySet(
             HttpKeyDocument(f"{ISSUER}/.well-known/paserk.json", key_client), monotonic=world.clock.monotonic
         )
-        async with open_internal_client(api_side.issuer_internal_url, transport) as http, key_client, aclosing(key_set):
+        async with open_http_client(api_side.issuer_internal_url, transport) as http, key_client, aclosing(key_set):
             internal = InternalClient(http, api_side.service_secret)
             adapters = ApiAdapters(
                 token_verifier=TokenVerifier(
@@ -103,9 +104,9 @@ async def running_both(folder: Path, settings: Settings | None = None) -> AsyncI
                     clock=world.clock,
                 ),
                 role_directory=MemoryRoleDirectory(world.outages.redis),
-                subject_source=IssuerSubjectSource(internal),
+                subject_source=IssuerSubjects(internal, PRINCIPALS_PATH),
                 revocation_feed=world.feed,
-                fallback_feed=IssuerRevocationFeed(internal),
+                fallback_feed=IssuerFeed(internal, FEED_PATH),
                 session_store=world.sessions,
                 issuer_monitor=IssuerMonitor(internal),
                 clock=world.clock,

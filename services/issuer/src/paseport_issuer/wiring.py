@@ -205,7 +205,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         clock=clock,
         ids=ids,
     )
-    project = ProjectUser(record, adapters.roles, revoke, clock)
+    project = ProjectUser(record, adapters.roles, publisher, revoke, clock)
     project_client = ProjectClient(record, adapters.clients)
     client_rules = settings.client_rules
     limits = LimitAttempts(adapters.limiter, clock, attempts_per_address=settings.login_attempts_per_address)

@@ -109,23 +109,23 @@ async def test_a_reader_starts_with_everything_and_goes_on_with_what_follows(htt
     user = await http.world.add_user()
     first, second = await http.world.sign_in(), await http.world.sign_in()
     await http.world.sign_out(first)
+    await http.world.follow()
     async with http.inside(SERVICE) as api:
         snapshot = (await api.get("/internal/v1/feed")).json()
         position = {"epoch": snapshot["epoch"], "seq": snapshot["seq"]}
         nothing = (await api.get("/internal/v1/feed", params=position)).json()
         await http.world.sign_out(second, everywhere=True)
+        await http.world.follow()
         increments = (await api.get("/internal/v1/feed", params=position)).json()
         again = (await api.get("/internal/v1/feed", params=position)).json()
 
     assert snapshot["reset"] is True
-    assert [(item["kind"], item["seq"]) for item in snapshot["revocations"]] == [("session", None)]
-    assert nothing == {**position, "reset": False, "revocations": []}
+    assert [(item["kind"], item["seq"]) for item in snapshot["changes"]] == [("session", None)]
+    assert nothing == {**position, "reset": False, "changes": [], "next": None}
     assert increments["reset"] is False
-    assert [item["seq"] for item in increments["revocations"]] == list(
-        range(snapshot["seq"] + 1, increments["seq"] + 1)
-    )
-    assert increments["revocations"][0].keys() == {
-        "kind", "subject", "min_version", "recorded_at", "expires_at", "seq",
+    assert [item["seq"] for item in increments["changes"]] == list(range(snapshot["seq"] + 1, increments["seq"] + 1))
+    assert increments["changes"][0].keys() == {
+        "kind", "subject", "min_version", "recorded_at", "expires_at", "revision", "seq",
     }  # fmt: skip
     assert again == increments
     assert str(user.id) not in str(snapshot)
@@ -140,7 +140,7 @@ async def test_a_reader_that_cannot_follow_is_told_to_start_again(http: HttpWorl
         answer = (await api.get("/internal/v1/feed", params=position)).json()
 
     assert answer["reset"] is True
-    assert len(answer["revocations"]) == 1
+    assert len(answer["changes"]) == 1
 
 
 async def test_a_waiting_reader_hears_of_a_revocation_at_once(http: HttpWorld) -> None:
@@ -153,11 +153,11 @@ async def test_a_waiting_reader_hears_of_a_revocation_at_once(http: HttpWorld) -
         signing_out = asyncio.create_task(http.world.sign_out(issued))
         async with asyncio.timeout(0.9):
             answer = (await api.get("/internal/v1/feed", params=position)).json()
-            while not answer["revocations"]:  # a heartbeat came first
+            while not answer["changes"]:  # a heartbeat came first
                 answer = (await api.get("/internal/v1/feed", params=position)).json()
         await signing_out
 
-    assert [item["kind"] for item in answer["revocations"]] == ["session"]
+    assert [item["kind"] for item in answer["changes"]] == ["session"]
 
 
 @pytest.mark.parametrize(
@@ -188,8 +188,11 @@ async def test_without_redis_the_feed_comes_from_the_record(http: HttpWorld) -> 
             await http.world.follow()
             answer = (await api.get("/internal/v1/feed", params={"epoch": start["epoch"], "seq": start["seq"]})).json()
 
-    assert [item["kind"] for item in start["revocations"]] == ["session"]
-    assert [(item["kind"], item["subject"]) for item in answer["revocations"]] == [("user", str(user.id))]
+    assert [item["kind"] for item in start["changes"]] == ["session"]
+    assert [(item["kind"], item["subject"]) for item in answer["changes"]] == [
+        ("subject", None),  # the record does not say who changed: everybody's copies are old
+        ("user", str(user.id)),
+    ]
 
 
 async def test_without_redis_and_record_the_feed_says_so(http: HttpWorld) -> None:

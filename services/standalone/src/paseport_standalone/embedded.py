@@ -16,6 +16,9 @@ from typing import Final
 import httpx
 from paseport.clock import SystemClock
 from paseport.http_key_document import HttpKeyDocument
+from paseport.issuer_client import open_http_client
+from paseport.issuer_feed import IssuerFeed
+from paseport.issuer_subjects import IssuerSubjects
 from paseport.key_set import RemoteKeySet
 from paseport.secret import Secret
 from paseport.token_verifier import TokenVerifier
@@ -28,10 +31,8 @@ from paseport_issuer.settings import Settings as IssuerSettings
 from paseport_issuer.use_cases.ensure_accounts import FirstAdmin
 from paseport_issuer.wiring import IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
-from paseport_shared.adapters.issuer.internal_client import InternalClient, open_internal_client
+from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
-from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
-from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
 from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
 from paseport_shared.adapters.jose.jwks_document import JwksDocument
@@ -155,7 +156,7 @@ async def open_embedded(
         key_set = RemoteKeySet(HttpKeyDocument(origin + KEY_DOCUMENT_PATH, key_document_http))
         await stack.enter_async_context(aclosing(key_set))
         internal_http = await stack.enter_async_context(
-            open_internal_client(_IN_PROCESS, httpx.ASGITransport(issuer_internal))
+            open_http_client(_IN_PROCESS, httpx.ASGITransport(issuer_internal))
         )
         internal_client = InternalClient(internal_http, secrets.service_secret)
         api_settings = ApiSettings(
@@ -173,9 +174,9 @@ async def open_embedded(
                 clock=clock,
             ),
             role_directory=roles,
-            subject_source=IssuerSubjectSource(internal_client),
+            subject_source=IssuerSubjects(internal_client, PRINCIPALS_PATH),
             revocation_feed=feed,
-            fallback_feed=IssuerRevocationFeed(internal_client),
+            fallback_feed=IssuerFeed(internal_client, FEED_PATH),
             session_store=sessions,
             issuer_monitor=IssuerMonitor(internal_client),
             clock=clock,

@@ -14,6 +14,8 @@ from typing import Final
 import httpx
 from litestar import Litestar
 from paseport.clock import SystemClock
+from paseport.issuer_feed import IssuerFeed
+from paseport.issuer_subjects import IssuerSubjects
 from paseport.secret import Secret
 from paseport.token_verifier import TokenVerifier
 from paseport_api.app import Api
@@ -23,10 +25,8 @@ from paseport_issuer.app import Issuer
 from paseport_issuer.settings import Settings as IssuerSettings
 from paseport_issuer.wiring import IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
-from paseport_shared.adapters.issuer.internal_client import InternalClient
+from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
-from paseport_shared.adapters.issuer.revocation_feed import IssuerRevocationFeed
-from paseport_shared.adapters.issuer.subject_source import IssuerSubjectSource
 from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
 from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
 from paseport_shared.adapters.jose.jwks_document import JwksDocument
@@ -131,9 +131,9 @@ def _apps() -> dict[str, Litestar]:
     api_adapters = ApiAdapters(
         token_verifier=verifier,
         role_directory=roles,
-        subject_source=IssuerSubjectSource(internal),
+        subject_source=IssuerSubjects(internal, PRINCIPALS_PATH),
         revocation_feed=feed,
-        fallback_feed=IssuerRevocationFeed(internal),
+        fallback_feed=IssuerFeed(internal, FEED_PATH),
         session_store=sessions,
         issuer_monitor=IssuerMonitor(internal),
         clock=clock,

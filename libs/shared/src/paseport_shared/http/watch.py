@@ -117,9 +117,9 @@ class NoticedFeed:
         self._feed = feed
         self._epoch: int | None = None
 
-    async def snapshot(self, now: datetime) -> FeedSnapshot:
+    async def snapshot(self, now: datetime, page: str | None = None) -> FeedSnapshot:
         """See ``RevocationFeed.snapshot``."""
-        snapshot = await self._feed.snapshot(now)
+        snapshot = await self._feed.snapshot(now, page)
         before, self._epoch = self._epoch, snapshot.position.epoch
         if before is not None and before != self._epoch:
             _log.warning("the revocation feed began a new epoch", feed=self._name, epoch=self._epoch, before=before)

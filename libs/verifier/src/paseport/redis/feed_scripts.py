@@ -2,8 +2,9 @@
 
 Keys, all in one slot: ``state``, a hash (``history``, ``epoch``, ``seq``, ``complete``); ``in_force``, a hash from
 "kind:subject" to "min_version:recorded_at:expires_at"; ``by_expiry``, the same names by the time they end; and
-``increments``, a stream whose entry ids are the positions, "epoch-seq". Times are microseconds since 1970. Versions and
-sequence numbers count changes: they stay below 2^53, up to which Lua's numbers are exact.
+``increments``, a stream whose entry ids are the positions, "epoch-seq", and where a name may also be "subject:…" with a
+revision: somebody who changed. Times are microseconds since 1970. Versions and sequence numbers count changes: they
+stay below 2^53, up to which Lua's numbers are exact.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 from typing import Final
 
 from paseport.redis.script import Script
+
+SUBJECT_PREFIX: Final = b"subject:"
 
 # The history of writes that this node continues: a promoted replica and a restarted primary begin one of their own, and
 # whether theirs holds all that the last one acknowledged is not known.
@@ -28,9 +31,11 @@ local is_complete = is_known and state[4] == '1'
 
 SNAPSHOT: Final = Script(
     f"""
+-- Answers one page of what is in force, and where the next one begins; "0" after the last.
 {STATE}
 if not is_complete then return false end
-return {{epoch, seq, redis.call('HGETALL', KEYS[2])}}
+local page = redis.call('HSCAN', KEYS[2], ARGV[1], 'COUNT', ARGV[2])
+return {{epoch, seq, page[1], page[2]}}
 """,
     only_reads=True,
 )

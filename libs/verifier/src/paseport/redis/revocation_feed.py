@@ -10,13 +10,15 @@ from typing import Final
 from paseport.errors import Unavailable
 from paseport.feed import FeedGap
 from paseport.redis.access import RedisAccess
-from paseport.redis.feed_scripts import CHANGES, SNAPSHOT
+from paseport.redis.feed_scripts import CHANGES, SNAPSHOT, SUBJECT_PREFIX
 from paseport.redis.moments import moment
 from paseport.redis.script import Reply
 from paseport.redis.settings import tagged
-from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation, RevocationKind
+from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation, RevocationKind, SubjectChange
 
 NAMESPACE: Final = "revocation"
+PAGE_SIZE: Final = 5_000
+"""About how many revocations a page has: Redis serves nobody else while it reads one."""
 
 
 class RedisRevocationFeed:
@@ -26,23 +28,29 @@ class RedisRevocationFeed:
     failover and restart. All that is read is checked against it on the primary, in the same step.
     """
 
-    def __init__(self, access: RedisAccess, *, namespace: str = NAMESPACE) -> None:
+    def __init__(self, access: RedisAccess, *, namespace: str = NAMESPACE, page_size: int = PAGE_SIZE) -> None:
         self._access = access
+        self._page_size = page_size
         prefix = tagged(namespace)
         self._increments = f"{prefix}:increments"
         self._keys = (f"{prefix}:state", f"{prefix}:in_force", f"{prefix}:by_expiry", self._increments)
 
-    async def snapshot(self, now: datetime) -> FeedSnapshot:
-        """Return all revocations that have not expired at ``now``."""
+    async def snapshot(self, now: datetime, page: str | None = None) -> FeedSnapshot:
+        """Return the revocations that have not expired at ``now``, page by page."""
         await self._access.confirm_primary()
+        begun, _, cursor = (page or "-0").partition("-")
         # On a connection of its own: the answer may be large, and others need not wait for it.
-        answer = await self._access.read_alone(SNAPSHOT(self._keys))
+        answer = await self._access.read_alone(SNAPSHOT(self._keys, cursor, self._page_size))
         if answer is None:
             raise Unavailable("the revocation feed of this primary was not filled yet")
-        epoch, seq, fields = answer
+        epoch, seq, following, fields = int(answer[0]), int(answer[1]), answer[2].decode(), answer[3]
+        if begun and int(begun) != epoch:
+            raise FeedGap
         held = (_revocation(name, terms) for name, terms in zip(fields[::2], fields[1::2], strict=True))
         return FeedSnapshot(
-            FeedPosition(int(epoch), int(seq)), tuple(revocation for revocation in held if revocation.expires_at > now)
+            FeedPosition(epoch, seq),
+            tuple(revocation for revocation in held if revocation.expires_at > now),
+            None if following == "0" else f"{epoch}-{following}",
         )
 
     async def changes_since(self, position: FeedPosition, wait_seconds: float) -> tuple[FeedChange, ...]:
@@ -76,6 +84,13 @@ class RedisRevocationFeed:
         return _following(position, streams[0][1]) if streams else ()
 
 
+def _change(name: bytes, terms: bytes) -> Revocation | SubjectChange:
+    subject = name.removeprefix(SUBJECT_PREFIX)
+    if subject == name:
+        return _revocation(name, terms)
+    return SubjectChange(subject.decode() or None, int(terms) if terms else None)
+
+
 def _revocation(name: bytes, terms: bytes) -> Revocation:
     kind, _, subject = name.decode().partition(":")
     min_version, recorded_at, expires_at = terms.split(b":")
@@ -93,7 +108,7 @@ def _following(position: FeedPosition, entries: Sequence[Reply]) -> tuple[FeedCh
     changes = []
     for entry_id, (_, name, _, terms) in entries:
         epoch, _, seq = entry_id.partition(b"-")
-        change = FeedChange(FeedPosition(int(epoch), int(seq)), _revocation(name, terms))
+        change = FeedChange(FeedPosition(int(epoch), int(seq)), _change(name, terms))
         if change.position != FeedPosition(position.epoch, position.seq + 1):
             raise FeedGap
         position = change.position

@@ -52,10 +52,11 @@ async def read_feed(
     epoch: _Position = None,
     seq: _Position = None,
     wait: Annotated[float, QueryParameter(ge=0, le=MAX_WAIT_SECONDS)] = 0.0,
+    page: Annotated[str | None, QueryParameter(max_length=64)] = None,
 ) -> FeedResponse:
-    """Return the revocations after a position, waiting for the first one; without a position all of them."""
+    """Return the changes after a position, waiting for the first one; without a position all revocations, in pages."""
     position = None if epoch is None or seq is None else FeedPosition(epoch, seq)
-    return FeedResponse.of(await feed(position, wait))
+    return FeedResponse.of(await feed(position, wait, page))
 
 
 @post("/internal/v1/cli-token", guards=[require_cli_secret], status_code=200)

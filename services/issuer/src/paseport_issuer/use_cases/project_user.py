@@ -9,11 +9,13 @@ from typing import Final
 from uuid import UUID
 
 from paseport.clock import Clock
+from paseport.revocation import SubjectChange
 from paseport.subject import SubjectState
 from paseport_shared.domain.errors import NotFound, RecordedNotInForce, Unavailable
 from paseport_shared.domain.models.due_projection import DueProjection
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import Record, RecordTransaction
+from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
@@ -32,9 +34,17 @@ class ProjectUser:
     background, by whichever issuer comes first. Carrying a change twice is carrying it once.
     """
 
-    def __init__(self, record: Record, roles: RoleDirectory, revoke: RevokeAccess, clock: Clock) -> None:
+    def __init__(
+        self,
+        record: Record,
+        roles: RoleDirectory,
+        publisher: RevocationPublisher,
+        revoke: RevokeAccess,
+        clock: Clock,
+    ) -> None:
         self._record = record
         self._roles = roles
+        self._publisher = publisher
         self._revoke = revoke
         self._clock = clock
 
@@ -102,6 +112,8 @@ class ProjectUser:
     async def _carry(self, state: SubjectState, *, ends_access: bool) -> None:
         try:
             await self._roles.put(state)
+            # Told after it can be read: whoever asks again then gets the new state.
+            await self._publisher.announce(SubjectChange(str(state.user_id), state.revision))
             if ends_access:
                 await self._revoke.user_version(state.user_id, state.version)
         except Unavailable as problem:

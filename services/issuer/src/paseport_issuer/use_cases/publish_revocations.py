@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paseport.revocation import FeedPosition, Revocation
+from paseport.revocation import FeedPosition, Revocation, SubjectChange
 from paseport.revocation_list import RevocationList
 from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 
@@ -18,6 +18,12 @@ class PublishRevocations:
         """See ``RevocationPublisher.publish``."""
         position = await self._publisher.publish(revocation)
         self._revocations.learn(revocation)
+        return position
+
+    async def announce(self, change: SubjectChange) -> FeedPosition:
+        """See ``RevocationPublisher.announce``."""
+        position = await self._publisher.announce(change)
+        self._revocations.learn(change)
         return position
 
     async def epoch(self) -> int:

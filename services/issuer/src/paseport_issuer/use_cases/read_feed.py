@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,15 +28,19 @@ class ReadFeed:
         self._feed = feed
         self._clock = clock
 
-    async def __call__(self, position: FeedPosition | None, wait_seconds: float) -> FeedSnapshot | FeedChanges:
+    async def __call__(
+        self, position: FeedPosition | None, wait_seconds: float, page: str | None = None
+    ) -> FeedSnapshot | FeedChanges:
         """Return what follows ``position``, waiting up to ``wait_seconds`` (1 at most) for the first change.
 
-        Raises ``Unavailable``.
+        Without a position, or with one that cannot be followed, the first page of everything in force; with ``page``
+        another one. Raises ``Unavailable``.
         """
-        if position is None:
-            return await self._feed.snapshot(self._clock.now())
+        if position is not None and page is None:
+            with suppress(FeedGap):
+                changes = await self._feed.changes_since(position, min(max(wait_seconds, 0.0), MAX_WAIT_SECONDS))
+                return FeedChanges(changes[-1].position if changes else position, changes)
         try:
-            changes = await self._feed.changes_since(position, min(max(wait_seconds, 0.0), MAX_WAIT_SECONDS))
+            return await self._feed.snapshot(self._clock.now(), page)
         except FeedGap:
             return await self._feed.snapshot(self._clock.now())
-        return FeedChanges(changes[-1].position if changes else position, changes)

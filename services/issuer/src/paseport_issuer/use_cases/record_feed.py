@@ -22,7 +22,7 @@ class RecordFeed:
     def __init__(self, record: Record) -> None:
         self._record = record
 
-    async def snapshot(self, now: datetime) -> FeedSnapshot:
+    async def snapshot(self, now: datetime, page: str | None = None) -> FeedSnapshot:
         """See ``RevocationFeed.snapshot``."""
 
         async def read(transaction: RecordTransaction) -> tuple[Revocation, ...]:

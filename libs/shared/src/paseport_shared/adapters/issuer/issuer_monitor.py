@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final, Literal
 
 import msgspec
+from paseport.issuer_client import Answer
 
-from paseport_shared.adapters.issuer.internal_client import Answer, InternalClient
+from paseport_shared.adapters.issuer.internal_client import InternalClient
 from paseport_shared.adapters.issuer.service_counters import read_counters
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.service_reading import Counters, Part, ServiceReading

@@ -13,6 +13,7 @@ from paseport.revocation import (
     FeedSnapshot,
     Revocation,
     RevocationKind,
+    SubjectChange,
 )
 from paseport.revocation_list import stricter
 
@@ -50,6 +51,12 @@ class MemoryRevocationFeed:
         self._add(revocation)
         return self._position
 
+    async def announce(self, change: SubjectChange) -> FeedPosition:
+        """Tell every verifier that its copy of a subject is old, and return the position that includes it."""
+        self._outage.check()
+        self._append(change)
+        return self._position
+
     async def epoch(self) -> int:
         """Return the epoch of this process."""
         self._outage.check()
@@ -75,8 +82,8 @@ class MemoryRevocationFeed:
         self._increments.clear()
         self._added.everybody()
 
-    async def snapshot(self, now: datetime) -> FeedSnapshot:
-        """Return all revocations that have not expired at ``now``."""
+    async def snapshot(self, now: datetime, page: str | None = None) -> FeedSnapshot:
+        """Return all revocations that have not expired at ``now``, on one page."""
         self._outage.check()
         if not self._complete:
             raise Unavailable("the revocation feed was not filled yet")
@@ -112,8 +119,11 @@ class MemoryRevocationFeed:
         if self._pace.is_due(len(self._in_force)):
             self._tidy(revocation.recorded_at)
         self._in_force[key] = merged
+        self._append(merged)
+
+    def _append(self, what: Revocation | SubjectChange) -> None:
         self._seq += 1
-        self._increments.append(FeedChange(self._position, merged))
+        self._increments.append(FeedChange(self._position, what))
         self._added.everybody()
 
     def _tidy(self, now: datetime) -> None:

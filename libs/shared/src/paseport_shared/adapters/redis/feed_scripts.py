@@ -50,6 +50,15 @@ end
 return {{epoch, seq}}
 """)
 
+ANNOUNCE: Final = Script(f"""
+-- An increment alone: nothing is in force for it, and a snapshot makes readers look at everybody again.
+{_STATE_BEGUN}
+seq = string.format('%.0f', tonumber(seq) + 1)
+redis.call('HSET', KEYS[1], 'seq', seq)
+redis.call('XADD', KEYS[4], 'MAXLEN', '=', ARGV[3], epoch .. '-' .. seq, 'name', ARGV[1], 'terms', ARGV[2])
+return {{epoch, seq}}
+""")
+
 EPOCH: Final = Script(f"""
 {_STATE_BEGUN}
 return epoch

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from paseport.redis.access import RedisAccess
+from paseport.redis.feed_scripts import SUBJECT_PREFIX
 from paseport.redis.moments import microseconds
 from paseport.redis.revocation_feed import NAMESPACE, RedisRevocationFeed
-from paseport.revocation import FeedPosition, Revocation
+from paseport.revocation import FeedPosition, Revocation, SubjectChange
 
-from paseport_shared.adapters.redis.feed_scripts import ADD, EPOCH, IS_COMPLETE, MARK_COMPLETE
+from paseport_shared.adapters.redis.feed_scripts import ADD, ANNOUNCE, EPOCH, IS_COMPLETE, MARK_COMPLETE
 
 INCREMENTS_KEPT: Final = 4096
 
@@ -33,6 +34,19 @@ class RedisRevocationPublisher(RedisRevocationFeed):
                 "" if revocation.min_version is None else revocation.min_version,
                 microseconds(revocation.recorded_at),
                 microseconds(revocation.expires_at),
+                self._increments_kept,
+            )
+        )
+        epoch, seq = position
+        return FeedPosition(int(epoch), int(seq))
+
+    async def announce(self, change: SubjectChange) -> FeedPosition:
+        """Tell every verifier that its copy of a subject is old, and return the position that includes it."""
+        (position,) = await self._access.confirm(
+            ANNOUNCE(
+                self._keys,
+                SUBJECT_PREFIX + (change.subject or "").encode(),
+                "" if change.revision is None else change.revision,
                 self._increments_kept,
             )
         )

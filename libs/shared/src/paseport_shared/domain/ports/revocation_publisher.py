@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from paseport.revocation import FeedPosition, Revocation
+from paseport.revocation import FeedPosition, Revocation, SubjectChange
 
 
 class RevocationPublisher(Protocol):
@@ -19,6 +19,13 @@ class RevocationPublisher(Protocol):
         """Put a revocation in force and return the position that includes it.
 
         Publishing what is in force already is harmless. Raises ``Unavailable`` when that could not be confirmed.
+        """
+        ...
+
+    async def announce(self, change: SubjectChange) -> FeedPosition:
+        """Tell every verifier that its copy of a subject is old; return the position that includes it.
+
+        Call it when the new state can be read. Raises ``Unavailable`` when that could not be confirmed.
         """
         ...
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
-from paseport.revocation import FeedSnapshot, Revocation, RevocationKind
+from paseport.revocation import FeedSnapshot, Revocation, SubjectChange
 from paseport.subject import SubjectState
 
 from paseport_issuer.use_cases.read_feed import FeedChanges
@@ -42,41 +43,42 @@ class PrincipalResponse(msgspec.Struct, frozen=True):
 
 
 class FeedItem(msgspec.Struct, frozen=True):
-    """One revocation; ``seq`` is its place in the feed, null in a snapshot."""
+    """One change: a revocation, or a subject whose copies are old (null: everybody's).
 
-    kind: RevocationKind
-    subject: str
-    min_version: int | None
-    recorded_at: datetime
-    expires_at: datetime
-    seq: int | None
+    ``seq`` is its place in the feed, null in a snapshot.
+    """
+
+    kind: Literal["session", "family", "user", "jti", "key", "subject"]
+    subject: str | None
+    min_version: int | None = None
+    recorded_at: datetime | None = None
+    expires_at: datetime | None = None
+    revision: int | None = None
+    seq: int | None = None
 
     @staticmethod
-    def of(revocation: Revocation, seq: int | None = None) -> FeedItem:
-        """Return the item for a revocation."""
-        return FeedItem(
-            kind=revocation.kind,
-            subject=revocation.subject,
-            min_version=revocation.min_version,
-            recorded_at=revocation.recorded_at,
-            expires_at=revocation.expires_at,
-            seq=seq,
-        )
+    def of(what: Revocation | SubjectChange, seq: int | None = None) -> FeedItem:
+        """Return the item for a change."""
+        if isinstance(what, SubjectChange):
+            return FeedItem("subject", what.subject, revision=what.revision, seq=seq)
+        return FeedItem(what.kind.value, what.subject, what.min_version, what.recorded_at, what.expires_at, seq=seq)
 
 
 class FeedResponse(msgspec.Struct, frozen=True):
-    """Increments up to ``(epoch, seq)``, or, with ``reset``, everything in force there."""
+    """Increments up to ``(epoch, seq)``; with ``reset``, a page of what is in force, and the name of the ``next``."""
 
     epoch: int
     seq: int
     reset: bool
-    revocations: list[FeedItem]
+    changes: list[FeedItem]
+    next: str | None = None
 
     @staticmethod
     def of(feed: FeedSnapshot | FeedChanges) -> FeedResponse:
         """Return the answer."""
+        position = feed.position
         if isinstance(feed, FeedSnapshot):
             items = [FeedItem.of(revocation) for revocation in feed.revocations]
-        else:
-            items = [FeedItem.of(change.revocation, change.position.seq) for change in feed.changes]
-        return FeedResponse(feed.position.epoch, feed.position.seq, isinstance(feed, FeedSnapshot), items)
+            return FeedResponse(position.epoch, position.seq, reset=True, changes=items, next=feed.next)
+        items = [FeedItem.of(change.what, change.position.seq) for change in feed.changes]
+        return FeedResponse(position.epoch, position.seq, reset=False, changes=items)

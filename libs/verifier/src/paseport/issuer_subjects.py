@@ -6,13 +6,12 @@ from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
-from paseport.subject import SubjectState
 
-from paseport_shared.adapters.issuer.internal_client import Answer, InternalClient
-from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.roles import is_role
+from paseport.errors import Unavailable
+from paseport.issuer_client import Answer, IssuerClient
+from paseport.subject import SubjectState, is_role
 
-_PATH: Final = "/internal/v1/principals"
+PUBLIC_PATH: Final = "/verifiers/v1/principals"
 _ANSWERS: Final = frozenset({200, 404})
 
 _Counter = Annotated[int, msgspec.Meta(ge=0)]
@@ -35,18 +34,19 @@ class _Problem(msgspec.Struct, frozen=True):
     code: str
 
 
-class IssuerSubjectSource:
-    """``SubjectSource`` over ``POST /internal/v1/principals``."""
+class IssuerSubjects:
+    """``SubjectSource`` over HTTP: on the internal port for the api, on the public one for other verifiers."""
 
-    def __init__(self, client: InternalClient) -> None:
+    def __init__(self, client: IssuerClient, path: str) -> None:
         self._client = client
+        self._path = path
 
     async def resolve(self, user_id: UUID) -> SubjectState | None:
         """Return the subject's state, or None where the issuer says that there is no such user.
 
         Raises ``Unavailable`` for every other answer, one about another subject included.
         """
-        answer = await self._client.post(_PATH, _Query(str(user_id)), statuses=_ANSWERS)
+        answer = await self._client.post(self._path, _Query(str(user_id)), statuses=_ANSWERS)
         if answer.status == 404:
             _require_said_by_issuer(answer)
             return None
@@ -66,4 +66,4 @@ class IssuerSubjectSource:
 def _require_said_by_issuer(answer: Answer) -> None:
     """Tell "no such user" from a 404 of whatever else may listen at this address."""
     if answer.read_as(_Problem).code != "not_found":
-        raise Unavailable("the issuer's internal port answered 404 without saying that the subject is unknown")
+        raise Unavailable("the issuer's address answered 404 without saying that the subject is unknown")

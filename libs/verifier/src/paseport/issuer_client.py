@@ -1,0 +1,129 @@
+"""Requests to the issuer, with a credential."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+from urllib.parse import quote_plus
+
+import httpx
+import msgspec
+
+from paseport.errors import Unavailable
+from paseport.secret import Secret
+
+DEADLINE_SECONDS: Final = 2.0
+MAX_CONNECTIONS: Final = 16
+# A page of a snapshot has about 2 MiB; what is larger is not the issuer.
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+
+_Wire = TypeVar("_Wire")
+
+
+def open_http_client(
+    base_url: str,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+) -> httpx.AsyncClient:
+    """Return a client for the issuer at ``base_url``; its owner closes it.
+
+    Bounded in connections and time. It follows no redirect and takes no proxy from the environment: the credential goes
+    to the issuer and nowhere else. One process passes a ``transport`` that calls the issuer's app directly.
+    """
+    return httpx.AsyncClient(
+        base_url=base_url,
+        transport=transport,
+        verify=ssl_context or True,
+        timeout=DEADLINE_SECONDS,
+        limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def basic_credential(client_id: str, client_secret: Secret[str]) -> str:
+    """Return the ``Authorization`` of a client (RFC 6749 §2.3.1: both parts are form-encoded first)."""
+    pair = f"{quote_plus(client_id)}:{quote_plus(client_secret.reveal())}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status and body of an answer that arrived whole."""
+
+    status: int
+    body: bytes
+
+    def read_as(self, wire: type[_Wire]) -> _Wire:
+        """Return the body as ``wire``. Raises ``Unavailable`` for anything else: half an answer is none."""
+        try:
+            return msgspec.json.decode(self.body, type=wire)
+        except (ValueError, RecursionError) as error:
+            raise Unavailable(f"the issuer's answer {self.status} is not readable as {wire.__name__}") from error
+
+
+class IssuerClient:
+    """Speaks to one issuer; ``headers`` gives what each request carries, the credential among it."""
+
+    def __init__(self, client: httpx.AsyncClient, headers: Callable[[], Mapping[str, str]]) -> None:
+        self._client = client
+        self._headers = headers
+
+    async def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        statuses: frozenset[int] = frozenset({200}),
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Answer:
+        """Return the answer to a GET. Raises ``Unavailable`` for any status but ``statuses``, and when it is late."""
+        return await self._send("GET", path, params, None, statuses, deadline_seconds)
+
+    async def post(self, path: str, body: msgspec.Struct, *, statuses: frozenset[int] = frozenset({200})) -> Answer:
+        """Return the answer to a POST of JSON. Raises ``Unavailable`` as ``get`` does."""
+        return await self._send("POST", path, None, msgspec.json.encode(body), statuses, DEADLINE_SECONDS)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: bytes | None,
+        statuses: frozenset[int],
+        deadline_seconds: float,
+    ) -> Answer:
+        headers = {"Accept": "application/json", **self._headers()}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            # The client's own timeouts count each read anew: an answer that drips would never be late.
+            async with (
+                asyncio.timeout(deadline_seconds),
+                self._client.stream(
+                    method, path, params=params, content=body, headers=headers, timeout=deadline_seconds
+                ) as response,
+            ):
+                answer = Answer(response.status_code, await _read_bounded(response))
+        except Unavailable:
+            raise
+        # Whatever a transport raises, and within one process whatever the other app raises, is no answer.
+        except Exception as error:
+            raise Unavailable(f"the issuer did not answer {method} {path}: {error!r}") from error
+        if answer.status not in statuses:
+            raise Unavailable(f"the issuer answered {answer.status} to {method} {path}")
+        return answer
+
+
+async def _read_bounded(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise Unavailable("the issuer's answer is too large")
+    return bytes(body)
