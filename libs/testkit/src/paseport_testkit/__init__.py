@@ -1,1 +1,1 @@
-"""Starts the real services for tests, measurements and the local production topology; for downstream teams, later."""
+"""A fake issuer for the tests of downstream teams (``plugin``), and the real services that our own tests start."""
