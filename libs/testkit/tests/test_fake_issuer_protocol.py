@@ -231,6 +231,8 @@ def test_a_silent_feed_answers_nobody_while_all_else_works(issuer: FakeIssuer, v
     with issuer.outage("feed"):
         with pytest.raises(httpx.ReadTimeout):
             verifier.get(FEED, params={"epoch": position["epoch"], "seq": position["seq"]}, timeout=0.2)
+        with pytest.raises(httpx.ReadTimeout):
+            verifier.get(FEED, timeout=0.2)
         assert verifier.post(PRINCIPALS, json={"subject": str(user.user_id)}).status_code == 200
         issuer.revoke(jti="while it was silent")
 

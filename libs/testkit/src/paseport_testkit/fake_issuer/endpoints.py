@@ -66,7 +66,7 @@ class Endpoints:
         query = request.query
         try:
             if "page" in query:
-                return Response.json(self._feed.page(query["page"]))
+                return Response.json(await self._feed.page(query["page"], request.gone))
             if "epoch" in query and "seq" in query:
                 epoch, seq, wait = int(query["epoch"]), int(query["seq"]), float(query.get("wait", "0"))
                 if min(epoch, seq) < 0 or not 0 <= wait <= MAX_WAIT_SECONDS:
@@ -76,7 +76,7 @@ class Endpoints:
             pass
         except ValueError:
             return _bad_request()
-        return Response.json(self._feed.first_page())
+        return Response.json(await self._feed.first_page(request.gone))
 
     def _find_principal(self, request: Request) -> Response:
         try:

@@ -7,24 +7,25 @@ import itertools
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from paseport.clock import Clock
 from paseport.revocation import Revocation
 
 MAX_WAIT_SECONDS: Final = 1.0
-# A verifier that reads no more was stopped. It polls at least once a second, and tries again soon after a failure.
+# A verifier that reads no more was stopped: it polls at least once a second, and where its connection ended it opens
+# another one at once if it goes on.
 _GIVEN_UP_AFTER_SECONDS: Final = 3.0
+_HUNG_UP_FOR_SECONDS: Final = 0.5
 _LOOK_EVERY_SECONDS: Final = 0.05
-_HEARD_WITHIN_SECONDS: Final = 10.0
 
 Item = dict[str, object]
 """A change as the wire has it."""
 
 
 class NotHeard(TimeoutError):
-    """A verifier follows the feed and did not take note of a change within ten seconds."""
+    """A verifier follows the feed and did not take note of a change in time."""
 
 
 class UnknownPosition(LookupError):
@@ -36,13 +37,24 @@ class _Reader:
     """One verifier. ``seq`` is up to where it has read *and come back since*, so that it took note of all of that."""
 
     seq: int
+    gone: asyncio.Event | None
+    """Set when the connection that it asked on last has ended; None where that says nothing of it."""
     seen_at: float = field(default_factory=time.monotonic)
     waiting: int = 0
     is_lost: bool = False
     """Its position was forgotten; it has not noticed yet."""
 
-    def seen(self) -> None:
+    def seen(self, gone: asyncio.Event | None) -> None:
+        self.gone = gone
         self.seen_at = time.monotonic()
+
+    @property
+    def follows(self) -> bool:
+        """Whether it will come back, as far as one can see from here."""
+        silent_seconds = time.monotonic() - self.seen_at
+        if self.gone is not None and self.gone.is_set():
+            return silent_seconds < _HUNG_UP_FOR_SECONDS
+        return self.waiting > 0 or silent_seconds < _GIVEN_UP_AFTER_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +71,14 @@ class FakeFeed:
     it repeats; and the issuer knows by it who has read how far, however many verifiers share a credential.
     """
 
-    def __init__(self, clock: Clock, page_size: int) -> None:
+    def __init__(self, clock: Clock, page_size: int, heard_within: timedelta) -> None:
         self._clock = clock
         self._page_size = page_size
+        self._heard_within_seconds = heard_within.total_seconds()
         self._changes: list[_Change] = []
         self._readers: dict[int, _Reader] = {}
+        self._followers: list[_Reader] = []
+        """Who followed when the feed fell silent."""
         self._epochs = itertools.count(1)
         self._changed = asyncio.Event()
         self._read = asyncio.Event()
@@ -90,43 +105,40 @@ class FakeFeed:
             reader.is_lost = True
         self._wake()
 
-    def first_page(self) -> Item:
+    async def first_page(self, gone: asyncio.Event) -> Item:
         """Begin to tell a new reader all that is in force."""
+        await self._speaking(gone)
         epoch = next(self._epochs)
-        self._readers[epoch] = _Reader(seq=-1)
+        self._readers[epoch] = _Reader(seq=-1, gone=gone)
         return self._page(epoch, len(self._changes), 0)
 
-    def page(self, cursor: str) -> Item:
+    async def page(self, cursor: str, gone: asyncio.Event) -> Item:
         """Go on telling. Raises ``UnknownPosition``."""
+        await self._speaking(gone)
         try:
             epoch, seq, start = (int(number) for number in cursor.split("-"))
         except ValueError as error:
             raise UnknownPosition(cursor) from error
-        reader = self._reader(epoch)
-        reader.seen()
+        self._reader(epoch).seen(gone)
         return self._page(epoch, seq, start)
 
     async def changes_since(self, epoch: int, seq: int, wait_seconds: float, gone: asyncio.Event) -> Item:
         """Tell what changed after a position, as soon as something did, or after ``wait_seconds``.
 
-        Raises ``UnknownPosition``, also for a reader that nobody waits with any more.
+        At once where ``gone`` is set: nobody waits for the answer any more. Raises ``UnknownPosition``.
         """
         reader = self._reader(epoch)
         if seq > len(self._changes):
             raise UnknownPosition(seq)
         reader.seq = max(reader.seq, seq)
-        reader.seen()
+        reader.seen(gone)
         self._read.set()
         reader.waiting += 1
         try:
             await self._wait(reader, seq, wait_seconds, gone)
         finally:
             reader.waiting -= 1
-            reader.seen()
-        if gone.is_set() and not self.is_silent:
-            # It closed its connection while it was being served: it was stopped.
-            self._readers.pop(epoch, None)
-            self._read.set()
+            reader.seen(gone)
         self._reader(epoch)
         new = self._changes[seq : seq + self._page_size]
         items = [{**change.item, "seq": seq + number} for number, change in enumerate(new, start=1)]
@@ -138,23 +150,26 @@ class FakeFeed:
         At once while the feed is silent: nobody will hear of it before that ends.
         """
         target = len(self._changes)
-        give_up_at = time.monotonic() + _HEARD_WITHIN_SECONDS
+        give_up_at = time.monotonic() + self._heard_within_seconds
         while not self.is_silent and any(self._is_behind(reader, target) for reader in self._readers.values()):
             if time.monotonic() > give_up_at:
-                message = f"a verifier has not taken note within {_HEARD_WITHIN_SECONDS:.0f} s"
+                message = f"a verifier has not taken note within {self._heard_within_seconds:g} s"
                 raise NotHeard(message)
             self._read.clear()
             await _set_within(self._read, _LOOK_EVERY_SECONDS)
 
     def silence(self, is_silent: bool) -> None:
         """Stop answering, or answer again."""
+        if is_silent:
+            self._followers = [reader for reader in self._readers.values() if reader.follows]
         self.is_silent = is_silent
+        for reader in self._followers:
+            # Readers give up on a silent feed. A connection that ended meanwhile does not say that its reader stopped.
+            reader.seen(None)
         self._wake()
 
     def _is_behind(self, reader: _Reader, target: int) -> bool:
-        if reader.seq >= target and not reader.is_lost:
-            return False
-        return reader.waiting > 0 or time.monotonic() - reader.seen_at < _GIVEN_UP_AFTER_SECONDS
+        return (reader.is_lost or reader.seq < target) and reader.follows
 
     def _reader(self, epoch: int) -> _Reader:
         reader = self._readers.get(epoch)
@@ -179,6 +194,11 @@ class FakeFeed:
                 return
             # A silent feed keeps its readers waiting until they give up.
             await _first_of((self._changed, gone), None if self.is_silent else left)
+
+    async def _speaking(self, gone: asyncio.Event) -> None:
+        """Return when the feed is not silent, or nobody waits any more."""
+        while self.is_silent and not gone.is_set():
+            await _first_of((self._changed, gone), None)
 
     def _append(self, change: _Change) -> None:
         self._changes.append(change)

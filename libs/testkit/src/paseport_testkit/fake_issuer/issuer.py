@@ -40,6 +40,7 @@ DEFAULT_AUDIENCE: Final = "https://service.example"
 DEFAULT_ROLES: Final = ("User",)
 DEFAULT_CLIENT: Final = "app"
 PAGE_SIZE: Final = 500
+HEARD_WITHIN: Final = timedelta(seconds=10)
 # Longer than any clock of a test travels: what was revoked stays so, as it does for as long as a token can live.
 _REVOKED_FOR: Final = timedelta(days=3650)
 _EXPIRED_SINCE: Final = timedelta(minutes=1)
@@ -58,11 +59,17 @@ class FakeIssuer:
 
     ``revoke``, ``set_roles``, ``disable`` and whatever else verifiers have to hear of may be called from a test of any
     kind. Called in a running event loop they return something to await; called elsewhere they block. Either way all
-    verifiers that follow this issuer have taken note afterwards; ``NotHeard`` is raised for one that does not.
+    verifiers that follow this issuer have taken note afterwards; ``NotHeard`` is raised where one
+    has not within ``heard_within``.
     """
 
     def __init__(
-        self, audience: str = DEFAULT_AUDIENCE, *, clock: TravelClock | None = None, page_size: int = PAGE_SIZE
+        self,
+        audience: str = DEFAULT_AUDIENCE,
+        *,
+        clock: TravelClock | None = None,
+        page_size: int = PAGE_SIZE,
+        heard_within: timedelta = HEARD_WITHIN,
     ) -> None:
         self.audience = audience
         self.clock = clock or TravelClock()
@@ -71,7 +78,7 @@ class FakeIssuer:
         self._keys = KeyRing()
         self._stranger = KeyRing().active
         self._users: dict[UUID, SubjectState] = {}
-        self._feed = FakeFeed(self.clock, page_size)
+        self._feed = FakeFeed(self.clock, page_size, heard_within)
         self._endpoints = Endpoints(self._keys, self._users, self._feed, self.client_id, self.client_secret)
         self._server = HttpServer(self._endpoints)
         self._url: str | None = None
