@@ -109,6 +109,12 @@ def test_there_is_a_token_of_every_kind() -> None:
     assert len({test["token"] for test in TESTS}) == len(TESTS)
 
 
+def test_the_page_on_verifying_shows_as_many_tokens_as_there_are() -> None:
+    page = (ROOT / "docs/verify-anywhere.md").read_text()
+
+    assert f"\n{len(TESTS)} tokens, 0 wrong verdicts\n" in page
+
+
 @pytest.mark.parametrize("test", TESTS, ids=by_name)
 async def test_the_verdict_is_that_of_our_own_verifier(test: dict[str, Any], revocations: RevocationList) -> None:
     verifier = TokenVerifier(
