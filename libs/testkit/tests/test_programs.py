@@ -45,21 +45,19 @@ def test_a_program_in_the_cache_counts_only_when_it_can_be_run(bare_machine: Pat
     assert find_program(VAULT) == built
 
 
+WITHOUT_FOLDERS_OF_SERVERS = "import paseport_testkit.harness.programs as programs\nprograms._SERVER_FOLDERS = ()\n"
 TEST_ON_REDIS = "def test_on_redis(redis_node): pass\ndef test_too(redis_node): pass\ndef test_without(): pass\n"
 
 
 def run_tests(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run tests on a machine that has no Redis, as `make test` would."""
     (folder / "test_example.py").write_text(TEST_ON_REDIS)
-    script = (
-        "import sys, pytest, paseport_testkit.harness.programs as programs;"
-        "programs._SERVER_FOLDERS = ();"
-        "sys.exit(pytest.main(['-q', '-p', 'paseport_testkit.services', '-p', 'no:cacheprovider', 'test_example.py']))"
-    )
+    (folder / "conftest.py").write_text(WITHOUT_FOLDERS_OF_SERVERS)
+    command = ("-m", "pytest", "-q", "-p", "paseport_testkit.services", "-p", "no:cacheprovider", "test_example.py")
     environment = {name: value for name, value in os.environ.items() if name not in {"CI", "ALLOW_MISSING_SERVICES"}}
     environment |= {"PATH": str(folder), "PASEPORT_CACHE": str(folder), **settings}
     return subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
 
 
