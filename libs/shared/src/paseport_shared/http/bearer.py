@@ -15,40 +15,22 @@ List the scope before the role: guards run in that order. The use case ``Authent
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection, Request
 from litestar.handlers import BaseRouteHandler
+from paseport import bearer, requirements
 from paseport.authenticate_bearer import AuthenticateBearer
 from paseport.principal import Principal
-
-from paseport_shared.domain.errors import InsufficientRole, InsufficientScope, InvalidToken
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 _PRINCIPAL: Final = "principal"
-# RFC 6750 §2.1: 1*SP between scheme and token. Whatever the token's own grammar is, it is one word of visible ASCII.
-_CREDENTIALS: Final = re.compile(rb"bearer +([\x21-\x7e]+)", re.IGNORECASE)
 
 
 def bearer_token(connection: Connection) -> str | None:
-    """Return the bearer token of ``Authorization``, or None where none is presented.
-
-    Another scheme presents no bearer token. Raises ``InvalidToken`` for a header that is sent twice, and for
-    anything after ``Bearer`` that is not one word of visible ASCII. Query and body are never read (RFC 9700 §4.3.2).
-    """
-    values = [value for name, value in connection.scope["headers"] if name == b"authorization"]
-    if not values:
-        return None
-    if len(values) > 1:
-        raise InvalidToken("Authorization was sent more than once")
-    if values[0].split(b" ", 1)[0].lower() != b"bearer":
-        return None
-    match = _CREDENTIALS.fullmatch(values[0])
-    if match is None:
-        raise InvalidToken("the bearer token is not one word of visible ASCII")
-    return match[1].decode("ascii")
+    """Return the bearer token of ``Authorization``, or None where none is presented; by the rule for everybody."""
+    return bearer.bearer_token(connection.scope["headers"])
 
 
 async def authenticate(connection: Connection) -> Principal:
@@ -91,9 +73,7 @@ class RequireScope:
 
     async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
         """Authenticate, then ask for the scope."""
-        principal = await authenticate(connection)
-        if self.scope not in principal.claims.scope:
-            raise InsufficientScope(self.scope)
+        requirements.require_scopes(await authenticate(connection), self.scope)
 
 
 class RequireRole:
@@ -104,9 +84,7 @@ class RequireRole:
 
     async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
         """Authenticate, then ask for a role."""
-        principal = await authenticate(connection)
-        if self.roles.isdisjoint(principal.roles):
-            raise InsufficientRole(f"needs one of: {', '.join(sorted(self.roles))}")
+        requirements.require_roles(await authenticate(connection), *self.roles)
 
 
 def require_scope(scope: str) -> RequireScope:
