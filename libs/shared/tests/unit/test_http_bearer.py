@@ -1,5 +1,6 @@
 """Who is let in by a bearer token, and how the others are told (RFC 6750)."""
 
+import json
 from typing import Any
 
 import httpx
@@ -8,7 +9,17 @@ from http_support import Callers, client, problem, service
 from litestar import get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
+from paseport.bearer import refuse
 from paseport.principal import Principal
+from paseport_shared.domain.errors import (
+    AuthenticationRequired,
+    AuthError,
+    InsufficientRole,
+    InsufficientScope,
+    InvalidToken,
+    Overloaded,
+    Unavailable,
+)
 from paseport_shared.http.bearer import (
     provide_principal,
     require_any_role,
@@ -17,6 +28,7 @@ from paseport_shared.http.bearer import (
     require_scope,
     required_scopes,
 )
+from paseport_shared.http.problem import problem_of
 
 CHALLENGE = 'Bearer realm="paseport"'
 
@@ -239,3 +251,29 @@ def test_a_route_tells_which_scopes_it_asks_for() -> None:
     }
 
     assert found == {"me": (), "admin": ("admin",), "dashboard": (), "forgot": None, "public": None}
+
+
+# --- downstream services ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationRequired("no bearer token"),
+        InvalidToken("exp has passed"),
+        InsufficientScope("admin"),
+        InsufficientRole("needs one of: Admin"),
+        Unavailable("rehearsed"),
+        Overloaded("queue full"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_downstream_service_refuses_with_the_words_of_our_own(error: AuthError) -> None:
+    """But for the request id, which a downstream service does not have."""
+    ours, theirs = problem_of(error), refuse(error)
+    body = json.loads(ours.body({"type": "http", "state": {}, "headers": []}))
+    del body["request_id"]
+
+    assert json.loads(theirs.body) == body
+    about_media = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
+    assert dict(theirs.headers) == about_media | dict(ours.headers)
