@@ -57,7 +57,9 @@ class PaseportPlugin(InitPlugin):
 def answer_refusal(request: Request[Any, Any, Any], error: AuthError) -> Response[bytes]:
     """Exception handler: the answer to who is not let in."""
     refusal = refuse(error)
-    return Response(refusal.body, status_code=refusal.status, headers=dict(refusal.headers), media_type=MEDIA_TYPE)
+    headers = {**dict(refusal.headers), "Content-Length": str(len(refusal.body))}
+    body = b"" if request.method == "HEAD" else refusal.body
+    return Response(body, status_code=refusal.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def provide_principal(scope: Scope) -> Principal:
