@@ -13,7 +13,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from paseport.bearer import RunningVerifier
+from paseport.bearer import RunningVerifier, parse_authorization
 from paseport.errors import Unavailable
 from paseport.principal import Principal
 
@@ -65,6 +65,13 @@ class SyncVerifier:
         finally:
             # Past the deadline, or interrupted: nobody waits for it any more.
             verdict.cancel()
+
+    def authenticate(self, authorization: str | bytes | None) -> Principal:
+        """Return the caller of a request by its ``Authorization`` header, None where it has none; errors of ``verify``.
+
+        A WSGI server joins repeated headers with a comma, which is an ``InvalidToken``.
+        """
+        return self.verify(parse_authorization(authorization))
 
     def close(self) -> None:
         """End the thread and close the verifier; verifications under way end ``Unavailable``. Harmless when repeated.

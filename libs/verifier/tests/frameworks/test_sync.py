@@ -61,6 +61,19 @@ def test_a_thread_that_does_not_await_gets_the_caller(downstream: Downstream, ve
     assert (alice.username, alice.roles) == ("alice", {"User"})
 
 
+def test_a_request_is_judged_by_its_header(downstream: Downstream, verifier: SyncVerifier) -> None:
+    """TK-01, TK-11. A WSGI server joins two headers into one value."""
+    good = f"Bearer {downstream.token()}"
+
+    assert verifier.authenticate(good).username == "alice"
+    for nothing in (None, "", "Basic eA=="):
+        with pytest.raises(AuthenticationRequired):
+            verifier.authenticate(nothing)
+    for junk in (f"{good},{good}", "Bearer", "Bearer ä"):
+        with pytest.raises(InvalidToken):
+            verifier.authenticate(junk)
+
+
 def test_the_errors_are_those_of_the_verifier(downstream: Downstream, verifier: SyncVerifier) -> None:
     for bad in downstream.bad_tokens().values():
         with pytest.raises(InvalidToken):
