@@ -48,6 +48,12 @@ def test_a_check_that_names_nothing_is_a_mistake_and_no_permission(alice: Princi
         require_roles(alice)
 
 
+def test_an_empty_role_is_a_mistake() -> None:
+    """A setting that was left empty, split at its commas."""
+    with pytest.raises(ValueError, match="role"):
+        roles_of(["Admin", ""])
+
+
 @pytest.mark.parametrize("scope", ["", "two words", 'a"b', "a\\b", "a\r\nb", "ä"])
 def test_what_is_no_scope_is_refused_when_the_guard_is_made(scope: str) -> None:
     """RFC 6749 §3.3."""

@@ -482,6 +482,21 @@ async def test_an_application_that_knows_no_lifespan_gets_its_verifier_too(downs
     ]
 
 
+@pytest.mark.parametrize("hears", [1, 2], ids=["before the shutdown", "without answering it"])
+async def test_an_application_that_is_gone_before_it_answered_the_shutdown_holds_nobody_up(
+    downstream: Downstream, hears: int
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        for _ in range(hears - 1):
+            await receive()
+
+    await BearerMiddleware(app, downstream, runs_verifier=True)({"type": "lifespan"}, *server(downstream.events))
+
+    assert downstream.events[-2:] == ["verifier closed", "lifespan.shutdown.complete"]
+
+
 async def test_an_application_whose_startup_failed_leaves_no_verifier_behind(downstream: Downstream) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
