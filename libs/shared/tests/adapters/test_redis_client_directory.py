@@ -35,3 +35,16 @@ class TestRedisClientDirectoryOnASingleNode(OnASingleNode, RedisClientDirectoryC
         await access.send(("HSET", key, "state", state[:-1] + b',"colour":"green"}'))
 
         assert await directory.find("shop") == client
+
+    async def test_an_entry_of_a_version_that_knew_one_kind_is_a_client(
+        self, directory: RedisClientDirectory, access: RedisAccess, redis_namespace: str
+    ) -> None:
+        """DT-01."""
+        client, key = a_full_client("shop"), f"client:{redis_namespace}:shop"
+        await directory.put(client)
+        (state,) = await access.send(("HGET", key, "state"))
+        assert state.endswith(b',"kind":"client"}')
+
+        await access.send(("HSET", key, "state", state.removesuffix(b',"kind":"client"}') + b"}"))
+
+        assert await directory.find("shop") == client

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from contracts.client_samples import a_full_client
+from contracts.client_samples import a_client, a_full_client, a_verifier
 from contracts.due_projections import due
 from contracts.record_samples import NOW, a_user, add_users, an_admin, an_event, an_id, get_user
 from contracts.signing_key_repository import a_signing_key, an_id_signing_key
@@ -34,6 +34,7 @@ from paseport_shared.adapters.sql.revision import (
 )
 from paseport_shared.adapters.sql.tables import metadata
 from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.client_registry import DeletedClient
 from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.password_reset import PasswordReset
 from paseport_shared.domain.models.signing_key import KeyStatus, SigningKey
@@ -128,6 +129,30 @@ async def test_back_before_there_were_rsa_keys_none_is_taken_for_another(url: st
 
     assert await versions(kept.key_name) == (kept,)
     assert await versions(lost.key_name) == ()
+
+
+async def test_back_before_there_were_verifiers_none_is_taken_for_a_client(url: str, engine: AsyncEngine) -> None:
+    """DT-01: each is revoked, in the directory too once somebody carries it there, and clients go on."""
+    await migrations.upgrade(url)
+    record = SqlRecord(engine)
+    verifier, gone = a_verifier("verifier-1", revision=3), a_verifier("verifier-2")
+
+    async def add(transaction: RecordTransaction) -> None:
+        for client in (a_client(), verifier, gone):
+            await transaction.clients.add(client)
+            await transaction.clients.settle(client.client_id, client.revision)
+        await transaction.clients.delete("verifier-2", expected_revision=1, at=NOW)
+        await transaction.clients.settle("verifier-2", 2)
+
+    await record.transact(add)
+
+    await migrations.downgrade(url, "0006")
+    await migrations.upgrade(url)
+
+    left = DeletedClient("verifier-1", 4, NOW)
+    assert await record.transact(lambda transaction: transaction.clients.due(10)) == (left,)
+    entries = await record.transact(lambda transaction: transaction.clients.entries(None, 10))
+    assert entries == (a_client(), left, DeletedClient("verifier-2", 2, NOW))
 
 
 async def test_migrating_a_database_that_is_up_to_date_keeps_every_row(url: str, engine: AsyncEngine) -> None:

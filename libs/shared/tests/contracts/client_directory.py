@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from contracts.client_samples import NOW, a_client, a_full_client
+from contracts.client_samples import NOW, a_client, a_full_client, a_verifier
 from contracts.support import Unreachable, at_once, crowd
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import Client
@@ -15,7 +15,7 @@ from paseport_shared.domain.ports.client_directory import ClientDirectory
 class ClientDirectoryContract:
     """The adapter's file supplies the fixtures ``directory``, empty and not complete, and ``unreachable``."""
 
-    @pytest.mark.parametrize("client", [a_client(), a_full_client(), a_client("complete")])
+    @pytest.mark.parametrize("client", [a_client(), a_full_client(), a_client("complete"), a_verifier()])
     async def test_a_client_comes_back_as_it_was_put(self, directory: ClientDirectory, client: Client) -> None:
         assert await directory.put(client) is True
 

@@ -4,9 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from contracts.client_samples import NOW, a_client, a_full_client, changed
+from contracts.client_samples import NOW, a_client, a_full_client, a_verifier, changed
 from paseport_shared.domain.errors import AlreadyExists, NotFound, PreconditionFailed
-from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.client import Client, ClientKind
 from paseport_shared.domain.models.client_registry import ClientEntry, ClientPage, ClientQuery, DeletedClient
 from paseport_shared.domain.ports.record import Record
 
@@ -45,6 +45,16 @@ class ClientRepositoryContract:
         await add(record, a_client())
 
         assert await find(record, text) is None
+
+    async def test_a_verifier_comes_back_as_stored_and_is_no_client(self, record: Record) -> None:
+        """AD-01: whoever manages clients meets no verifier, and the other way round."""
+        await add(record, a_client(), a_verifier())
+
+        assert await get(record, "verifier-1", ClientKind.VERIFIER) == a_verifier()
+        assert await find(record, "verifier-1") == a_verifier()
+        for client_id, kind in (("verifier-1", ClientKind.OAUTH), ("shop", ClientKind.VERIFIER)):
+            with pytest.raises(NotFound):
+                await get(record, client_id, kind)
 
     async def test_whoever_prints_a_client_does_not_print_the_hash_of_a_secret(self, record: Record) -> None:
         await add(record, a_full_client())
@@ -155,6 +165,26 @@ class ClientRepositoryContract:
 
         assert result == ClientPage(items=(a_client("three"),), next=None, total=1)
 
+    async def test_each_kind_has_a_list_of_its_own(self, record: Record) -> None:
+        await add(record, a_client("one"), a_verifier("two"), a_client("three"))
+
+        clients = await page(record)
+        verifiers = await page(record, ClientQuery(kind=ClientKind.VERIFIER))
+
+        assert [client.client_id for client in clients.items] == ["one", "three"]
+        assert verifiers == ClientPage(items=(a_verifier("two"),), next=None, total=1)
+
+    async def test_an_id_is_given_out_once_whatever_the_kind(self, record: Record) -> None:
+        await add(record, a_verifier("shop"))
+
+        with pytest.raises(AlreadyExists):
+            await add(record, a_client("shop"))
+
+    async def test_the_directory_is_loaded_with_every_kind(self, record: Record) -> None:
+        await add(record, a_client("shop"), a_verifier("reports"))
+
+        assert await entries(record, None, 10) == await due(record) == (a_verifier("reports"), a_client("shop"))
+
     @pytest.mark.parametrize(
         ("search", "found"),
         [
@@ -240,8 +270,8 @@ async def add(record: Record, *clients: Client) -> None:
         await record.transact(lambda transaction, client=client: transaction.clients.add(client))
 
 
-async def get(record: Record, client_id: str) -> Client:
-    return await record.transact(lambda transaction: transaction.clients.get(client_id))
+async def get(record: Record, client_id: str, kind: ClientKind = ClientKind.OAUTH) -> Client:
+    return await record.transact(lambda transaction: transaction.clients.get(client_id, kind))
 
 
 async def find(record: Record, client_id: str) -> Client | None:

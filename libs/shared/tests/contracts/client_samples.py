@@ -10,6 +10,7 @@ from paseport_shared.domain.models.client import (
     ApplicationType,
     Client,
     ClientAuthMethod,
+    ClientKind,
     ClientSecretHash,
     GrantType,
 )
@@ -60,6 +61,23 @@ def a_full_client(client_id: str = "till", **changes: Any) -> Client:
         updated_at=NOW + timedelta(microseconds=1),
     )
     return replace(client, **changes)
+
+
+def a_verifier(client_id: str = "verifier-1", **changes: Any) -> Client:
+    """A service that follows revocations, as stored first."""
+    verifier = Client(
+        client_id,
+        name="Reports",
+        first_party=False,
+        scope=(),
+        audience="https://reports.example.com",
+        auth_method=ClientAuthMethod.BASIC,
+        secrets=SECRETS,
+        kind=ClientKind.VERIFIER,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(verifier, **changes)
 
 
 def changed(client: Client, **changes: Any) -> Client:

@@ -30,6 +30,7 @@ from paseport_issuer.handlers.authorize import authorization_router, give_consen
 from paseport_issuer.handlers.clients import clients_router
 from paseport_issuer.handlers.cookies import Cookies
 from paseport_issuer.handlers.documents import PASERK, public_documents
+from paseport_issuer.handlers.for_verifiers import read_verifier_feed, read_verifier_principal
 from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
 from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_handler
 from paseport_issuer.handlers.logout import confirm_logout, logout_router
@@ -38,6 +39,7 @@ from paseport_issuer.handlers.paths import AUTHORIZE, LOGOUT
 from paseport_issuer.handlers.token import oauth_router
 from paseport_issuer.handlers.userinfo import userinfo, userinfo_by_post
 from paseport_issuer.handlers.users import users_router
+from paseport_issuer.handlers.verifiers import verifiers_router
 from paseport_issuer.measure import MeasureBacklog, MeasuredLimiter, MeasuredLogin, MeasuredRefresh
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.caller import Caller
@@ -90,6 +92,9 @@ class Issuer:
                 redeem_password_reset,
                 users_router,
                 clients_router,
+                verifiers_router,
+                read_verifier_feed,
+                read_verifier_principal,
                 own_account_router,
                 authorization_router,
                 show_transaction,
@@ -131,6 +136,7 @@ class Issuer:
             dependencies=self._dependencies,
             state={
                 "authenticate_bearer": self.use.authenticate_bearer,
+                "authenticate_verifier": self.use.authenticate_verifier,
                 "limit_attempts": self.use.limit_attempts,
                 "service_secret": settings.service_secret,
                 "cli_secret": settings.cli_secret,
@@ -204,8 +210,14 @@ class Issuer:
             "resolve": use.resolve_subject,
             "revoke_token": use.revoke_token,
             "sign_in_app": use.sign_in_app,
+            "subjects": use.find_subject,
             "user_info": use.read_user_info,
             "users": use.read_users,
+            "verifier_alteration": use.change_verifier,
+            "verifier_creation": use.create_verifier,
+            "verifier_deletion": use.revoke_verifier,
+            "verifier_secrets": use.roll_verifier_secret,
+            "verifiers": use.read_verifiers,
             "withdraw": use.withdraw_consent,
         }
         provided = {name: _provide(value) for name, value in values.items()}

@@ -12,7 +12,7 @@ import msgspec
 from paseport.secret import Secret
 from paseport_shared.domain.errors import ValidationFailed
 from paseport_shared.domain.models.client import ApplicationType, Client, built_in_clients
-from paseport_shared.domain.models.client_registration import ClientRules
+from paseport_shared.domain.models.client_registration import ClientRules, VerifierRules
 from paseport_shared.domain.models.password import check_new_password
 from paseport_shared.domain.models.profile import check_profile
 from paseport_shared.domain.models.redirect_uri import registration_problem
@@ -59,6 +59,11 @@ class Settings(WebSettings, frozen=True, kw_only=True):
     def client_rules(self) -> ClientRules:
         """What clients may be."""
         return ClientRules(self.access_token_issuer, self.access_token_ttl, self.refresh_max_lifetime)
+
+    @property
+    def verifier_rules(self) -> VerifierRules:
+        """What registered verifiers may be."""
+        return VerifierRules(self.access_token_issuer)
 
     def defined_clients(self) -> dict[str, Client]:
         """Return the clients that this installation defines, by id: built in, and from the settings."""

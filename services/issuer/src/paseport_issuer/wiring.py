@@ -14,6 +14,7 @@ from paseport.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
 from paseport.revocation_list import RevocationList
 from paseport.secret import Secret
 from paseport.token_verifier import TokenVerifier
+from paseport_shared.domain.models.client import ClientKind
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
@@ -40,19 +41,21 @@ from paseport_shared.http.watch import NoticedFeed
 
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.authenticate_client import AuthenticateClient
+from paseport_issuer.use_cases.authenticate_verifier import AuthenticateVerifier
 from paseport_issuer.use_cases.authorize import Authorize
 from paseport_issuer.use_cases.change_client import ChangeClient
 from paseport_issuer.use_cases.change_user import ChangeUser
 from paseport_issuer.use_cases.check_authorization_request import CheckAuthorizationRequest
 from paseport_issuer.use_cases.create_client import CreateClient
 from paseport_issuer.use_cases.create_user import CreateUser
+from paseport_issuer.use_cases.create_verifier import CreateVerifier
 from paseport_issuer.use_cases.delete_client import DeleteClient
 from paseport_issuer.use_cases.delete_user import DeleteUser
 from paseport_issuer.use_cases.end_own_access import EndOwnAccess
 from paseport_issuer.use_cases.end_session import EndSession
 from paseport_issuer.use_cases.end_session_by_client import EndSessionByClient
 from paseport_issuer.use_cases.ensure_accounts import EnsureAccounts
-from paseport_issuer.use_cases.find_client import FindClient
+from paseport_issuer.use_cases.find_client import FindClient, RememberClient
 from paseport_issuer.use_cases.find_token import FindToken
 from paseport_issuer.use_cases.give_consent import GiveConsent
 from paseport_issuer.use_cases.introspect_token import IntrospectToken
@@ -150,6 +153,12 @@ class UseCases:
     delete_client: DeleteClient
     roll_client_secret: RollClientSecret
     read_clients: ReadClients
+    create_verifier: CreateVerifier
+    change_verifier: ChangeClient
+    revoke_verifier: DeleteClient
+    roll_verifier_secret: RollClientSecret
+    read_verifiers: ReadClients
+    authenticate_verifier: AuthenticateVerifier
     authorize: Authorize
     transactions: SignInTransactions
     give_consent: GiveConsent
@@ -169,6 +178,7 @@ class UseCases:
     mint_cli_token: MintCliToken
     sign_id_token: SignIdToken
     resolve_subject: ResolveSubject
+    find_subject: FindSubject
     read_feed: ReadFeed
     authenticate_bearer: AuthenticateBearer
     ensure_accounts: EnsureAccounts
@@ -229,6 +239,9 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
     sign_id_token = SignIdToken(issuer, adapters.id_token_signer, clock)
     find_client = FindClient(defined_clients, adapters.clients, record)
     name_clients = NameClients(find_client)
+    verifier = ClientKind.VERIFIER
+    verifier_rules = settings.verifier_rules
+    find_verifier = RememberClient(FindClient({}, adapters.clients, record, verifier), clock)
     authorize = Authorize(
         issuer=issuer,
         check=CheckAuthorizationRequest(issuer, find_client, adapters.id_token_reader),
@@ -320,6 +333,34 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
             defined=defined_clients, record=record, project=project_client, clock=clock, ids=ids
         ),
         read_clients=ReadClients(defined_clients, record),
+        create_verifier=CreateVerifier(
+            CreateClient(
+                defined=defined_clients,
+                rules=verifier_rules,
+                record=record,
+                project=project_client,
+                clock=clock,
+                ids=ids,
+            ),
+            ids,
+        ),
+        change_verifier=ChangeClient(
+            defined={},
+            rules=verifier_rules,
+            record=record,
+            project=project_client,
+            clock=clock,
+            ids=ids,
+            kind=verifier,
+        ),
+        revoke_verifier=DeleteClient(
+            defined={}, record=record, project=project_client, clock=clock, ids=ids, kind=verifier
+        ),
+        roll_verifier_secret=RollClientSecret(
+            defined={}, record=record, project=project_client, clock=clock, ids=ids, kind=verifier
+        ),
+        read_verifiers=ReadClients({}, record, verifier),
+        authenticate_verifier=AuthenticateVerifier(AuthenticateClient(find_verifier, clock), limits),
         authorize=authorize,
         transactions=transactions,
         give_consent=GiveConsent(authorize=authorize, transactions=transactions, record=record, clock=clock, ids=ids),
@@ -363,6 +404,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         mint_cli_token=MintCliToken(client=cli_client, record=record, sign=sign, clock=clock, ids=ids),
         sign_id_token=sign_id_token,
         resolve_subject=resolve_subject,
+        find_subject=find_subject,
         read_feed=ReadFeed(relay, clock),
         authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, find_subject),
         ensure_accounts=EnsureAccounts(

@@ -224,10 +224,10 @@ class BuiltInClient(AuthError):
 
 
 class TooManySecrets(AuthError):
-    """A client has as many live secrets as one may have while they are rolled."""
+    """A client, or a verifier, has as many live secrets as one may have while they are rolled."""
 
     code = "too_many_secrets"
-    public = "This client has two live secrets already. Delete one of them first, or end all of them now."
+    public = "There are two live secrets already. Delete one of them first, or end all of them now."
 
 
 class KeyNotReady(AuthError):

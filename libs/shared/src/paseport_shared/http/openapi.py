@@ -29,6 +29,7 @@ _SECURITY_SCHEMES: Final = {
     "bearer": SecurityScheme(
         type="http", scheme="bearer", bearer_format="PASETO v4.public", description="An access token."
     ),
+    "basic": SecurityScheme(type="http", scheme="basic", description="Id and secret of a registered verifier."),
     "cookie": SecurityScheme(
         type="apiKey",
         name="paseport-refresh",

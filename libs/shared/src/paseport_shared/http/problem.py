@@ -28,6 +28,7 @@ from paseport_shared.http.request_id import request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
 CHALLENGE: Final = 'Bearer realm="paseport"'
+BASIC_CHALLENGE: Final = 'Basic realm="paseport", charset="UTF-8"'
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +60,8 @@ class Challenge(enum.Enum):
     """No credential was presented: the challenge alone, without an error code."""
     INVALID_TOKEN = enum.auto()
     INSUFFICIENT_SCOPE = enum.auto()
+    BASIC = enum.auto()
+    """Id and secret are asked for (RFC 7617), where no token counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ PROBLEMS: Final[Mapping[type[AuthError], Row]] = {
     errors.InvalidToken: Row(401, Challenge.INVALID_TOKEN),
     errors.InvalidGrant: Row(400),
     errors.InvalidAuthorizationCode: Row(400),
-    errors.InvalidClient: Row(401, Challenge.SIGN_IN),
+    errors.InvalidClient: Row(401, Challenge.BASIC),
     errors.UnauthorizedClient: Row(400),
     errors.UnsupportedGrantType: Row(400),
     errors.InvalidScope: Row(400),
@@ -212,6 +215,8 @@ def _headers(error: AuthError, row: Row) -> Iterator[tuple[str, str]]:
         case Challenge.INSUFFICIENT_SCOPE:
             scope = error.required if isinstance(error, errors.InsufficientScope) else ""
             yield "WWW-Authenticate", f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'
+        case Challenge.BASIC:
+            yield "WWW-Authenticate", BASIC_CHALLENGE
     retry_after = getattr(error, "retry_after", None)
     if isinstance(retry_after, timedelta):
         yield "Retry-After", str(max(math.ceil(retry_after.total_seconds()), 1))

@@ -10,7 +10,7 @@ from litestar import Request, Response
 from litestar.types import ExceptionHandlersMap
 from paseport_shared.domain import errors
 from paseport_shared.domain.errors import AuthError
-from paseport_shared.http.problem import Problem, explain
+from paseport_shared.http.problem import BASIC_CHALLENGE, Problem, explain
 
 ERRORS: Final[Mapping[type[AuthError], tuple[int, str]]] = {
     errors.InvalidRequest: (400, "invalid_request"),
@@ -24,7 +24,6 @@ ERRORS: Final[Mapping[type[AuthError], tuple[int, str]]] = {
     errors.Unavailable: (503, "temporarily_unavailable"),
 }
 _OF_STATUS: Final = {400: "invalid_request", 413: "invalid_request", 415: "invalid_request"}
-_BASIC: Final = 'Basic realm="paseport", charset="UTF-8"'
 
 
 class OAuthErrorResponse(msgspec.Struct, frozen=True):
@@ -45,7 +44,7 @@ def oauth_exception_handlers() -> ExceptionHandlersMap:
             name = _OF_STATUS.get(problem.status)
             return problem.response(request.scope) if name is None else _answer(problem, problem.status, name)
         status, name = row
-        challenge = {"WWW-Authenticate": _BASIC} if status == 401 else {}
+        challenge = {"WWW-Authenticate": BASIC_CHALLENGE} if status == 401 else {}
         return _answer(problem, status, name, challenge)
 
     return {Exception: render}

@@ -84,7 +84,7 @@ def client_credentials(request: Request[Any, Any, Any], form: OAuthForm) -> Clie
     if headers:
         if secret is not None or len(headers) > 1:
             raise InvalidRequest("the client authenticates in more than one way")
-        credentials = _basic(headers[0])
+        credentials = basic_credentials(headers[0])
         if client_id not in (None, credentials.client_id):
             raise InvalidRequest("client_id is not that of the Authorization header")
         return credentials
@@ -95,8 +95,11 @@ def client_credentials(request: Request[Any, Any, Any], form: OAuthForm) -> Clie
     return ClientCredentials(client_id, ClientAuthMethod.NONE)
 
 
-def _basic(header: bytes) -> ClientCredentials:
-    """Return the credentials of HTTP Basic, whose halves are form-encoded (RFC 6749 §2.3.1)."""
+def basic_credentials(header: bytes) -> ClientCredentials:
+    """Return the credentials of HTTP Basic, whose halves are form-encoded (RFC 6749 §2.3.1).
+
+    Raises ``InvalidClient``.
+    """
     scheme, _, encoded = header.partition(b" ")
     if scheme.lower() != b"basic":
         raise InvalidClient("another scheme than Basic")

@@ -1,4 +1,4 @@
-"""Who is asking at the token, revocation and introspection endpoints (RFC 6749 §2.3)."""
+"""Which client is asking: at the OAuth endpoints (RFC 6749 §2.3), or a verifier at its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from paseport.secret import Secret
 from paseport_shared.domain.errors import InvalidClient
 from paseport_shared.domain.models.client import Client, ClientAuthMethod
 
-from paseport_issuer.use_cases.find_client import FindClient
+from paseport_issuer.use_cases.find_client import ClientLookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ClientCredentials:
 class AuthenticateClient:
     """One answer and one amount of work for unknown, disabled, and wrongly authenticated clients (TE-05)."""
 
-    def __init__(self, find_client: FindClient, clock: Clock) -> None:
+    def __init__(self, find_client: ClientLookup, clock: Clock) -> None:
         self._find_client = find_client
         self._clock = clock
 

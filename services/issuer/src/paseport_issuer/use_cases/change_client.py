@@ -9,8 +9,8 @@ from typing import Any
 from paseport.clock import Clock
 from paseport_shared.domain.errors import PreconditionFailed
 from paseport_shared.domain.models.audit import Actor
-from paseport_shared.domain.models.client import Client
-from paseport_shared.domain.models.client_registration import ClientRules
+from paseport_shared.domain.models.client import Client, ClientKind
+from paseport_shared.domain.models.client_registration import RegistrationRules
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_issuer.use_cases.client_audit import changes
@@ -42,11 +42,12 @@ class ChangeClient:
         self,
         *,
         defined: DefinedClients,
-        rules: ClientRules,
+        rules: RegistrationRules,
         record: Record,
         project: ProjectClient,
         clock: Clock,
         ids: NewIds,
+        kind: ClientKind = ClientKind.OAUTH,
     ) -> None:
         self._defined = defined
         self._rules = rules
@@ -54,6 +55,7 @@ class ChangeClient:
         self._project = project
         self._clock = clock
         self._ids = ids
+        self._kind = kind
 
     async def __call__(self, command: ChangeClientCommand) -> Client:
         """Return the client after the change.
@@ -73,7 +75,7 @@ class ChangeClient:
         return client
 
     async def _store(self, transaction: RecordTransaction, command: ChangeClientCommand) -> Client:
-        before = await transaction.clients.get(command.client_id)
+        before = await transaction.clients.get(command.client_id, self._kind)
         if before.revision != command.expected_revision:
             raise PreconditionFailed(f"revision is {before.revision}")
         after = self._rules.completed(replace(before, **command.values))
@@ -85,6 +87,7 @@ class ChangeClient:
         after = replace(after, revision=before.revision + 1, updated_at=self._clock.now())
         await transaction.clients.update(after, expected_revision=before.revision)
         old, new = changes(before, after)
-        event = self._ids.audit_event(command.actor, "client.changed", after.client_id, before=old, after=new)
+        action = f"{after.kind.value}.changed"
+        event = self._ids.audit_event(command.actor, action, after.client_id, before=old, after=new)
         await transaction.audit.append(event)
         return after

@@ -1,15 +1,20 @@
-"""What the audit log keeps of a client."""
+"""What the audit log keeps of a client, or of a verifier."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
 
-from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.client import Client, ClientKind
 
 
 def audited(client: Client) -> dict[str, object]:
     """Return what an administrator decides about a client; of its secrets their ids and ends, never a hash."""
+    secrets = {
+        secret.id: None if secret.expires_at is None else secret.expires_at.isoformat() for secret in client.secrets
+    }
+    if client.kind is ClientKind.VERIFIER:
+        return {"name": client.name, "audience": client.audience, "secrets": secrets}
     return {
         "name": client.name,
         "first_party": client.first_party,
@@ -24,9 +29,7 @@ def audited(client: Client) -> dict[str, object]:
         "access_token_lifetime": _seconds(client.access_token_lifetime),
         "refresh_lifetime": _seconds(client.refresh_lifetime),
         "disabled": client.disabled,
-        "secrets": {
-            secret.id: None if secret.expires_at is None else secret.expires_at.isoformat() for secret in client.secrets
-        },
+        "secrets": secrets,
     }
 
 

@@ -10,7 +10,7 @@ from paseport.secret import Secret
 from paseport_shared.domain.errors import AlreadyExists, RecordedNotInForce
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import BUILT_IN_IDS, Client, ClientSecretHash, ClientSource
-from paseport_shared.domain.models.client_registration import ClientRules
+from paseport_shared.domain.models.client_registration import RegistrationRules
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_issuer.use_cases.client_audit import audited
@@ -43,7 +43,7 @@ class CreateClient:
         self,
         *,
         defined: DefinedClients,
-        rules: ClientRules,
+        rules: RegistrationRules,
         record: Record,
         project: ProjectClient,
         clock: Clock,
@@ -82,7 +82,8 @@ class CreateClient:
             held = ClientSecretHash.of(secret, secret_id=secret_id, created_at=now)
             client = replace(client, secrets=(held,))
             made = NewSecret(client, secret_id, secret)
-        event = self._ids.audit_event(command.actor, "client.created", client.client_id, after=audited(client))
+        action = f"{client.kind.value}.created"
+        event = self._ids.audit_event(command.actor, action, client.client_id, after=audited(client))
 
         async def store(transaction: RecordTransaction) -> None:
             await transaction.clients.add(client)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from paseport.clock import Clock
 from paseport_shared.domain.errors import NotFound
 from paseport_shared.domain.models.audit import Actor
+from paseport_shared.domain.models.client import ClientKind
 from paseport_shared.domain.models.client_registry import DeletedClient
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
@@ -29,13 +30,21 @@ class DeleteClient:
     """Deletes a client for good. Its id is never given out again; its tokens end as those of a disabled one do."""
 
     def __init__(
-        self, *, defined: DefinedClients, record: Record, project: ProjectClient, clock: Clock, ids: NewIds
+        self,
+        *,
+        defined: DefinedClients,
+        record: Record,
+        project: ProjectClient,
+        clock: Clock,
+        ids: NewIds,
+        kind: ClientKind = ClientKind.OAUTH,
     ) -> None:
         self._defined = defined
         self._record = record
         self._project = project
         self._clock = clock
         self._ids = ids
+        self._kind = kind
 
     async def __call__(self, command: DeleteClientCommand) -> None:
         """Delete the client.
@@ -46,9 +55,10 @@ class DeleteClient:
         now = self._clock.now()
 
         async def erase(transaction: RecordTransaction) -> DeletedClient:
-            client = await transaction.clients.get(command.client_id)
+            client = await transaction.clients.get(command.client_id, self._kind)
             await transaction.clients.delete(client.client_id, expected_revision=command.expected_revision, at=now)
-            event = self._ids.audit_event(command.actor, "client.deleted", client.client_id, before=audited(client))
+            action = f"{client.kind.value}.deleted"
+            event = self._ids.audit_event(command.actor, action, client.client_id, before=audited(client))
             await transaction.audit.append(event)
             return DeletedClient(client.client_id, client.revision + 1, now)
 

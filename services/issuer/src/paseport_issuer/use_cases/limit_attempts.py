@@ -42,6 +42,15 @@ class LimitAttempts:
         key = f"authorize:address:{_network_of(address)}"
         await self._limiter.take([Attempt(key, self._waiting_per_address)], self._clock.now())
 
+    async def on_refused_credential(self, address: str | None) -> None:
+        """Count a credential that was refused: who goes on with a wrong one hears that it is too often.
+
+        The right one is never counted and never held up. A secret of 256 random bits is not guessed in any number of
+        tries, and one service with an old secret must not silence its neighbours behind the same address.
+        """
+        key = f"credential:address:{_network_of(address)}"
+        await self._limiter.take([Attempt(key, self._per_address)], self._clock.now())
+
     async def on_account(self, login: str, user_id: UUID | None) -> str:
         """Count a try on an account and return its counter's key.
 

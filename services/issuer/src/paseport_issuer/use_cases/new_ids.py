@@ -7,6 +7,7 @@ from uuid import UUID
 
 from paseport.clock import Clock
 from paseport.secret import Secret
+from paseport_shared.domain.models import base62
 from paseport_shared.domain.models.audit import Actor, AuditEvent
 from paseport_shared.domain.models.client_secret import SECRET_BYTES, new_client_secret
 from paseport_shared.domain.models.identifiers import new_id128, uuid7
@@ -31,6 +32,10 @@ class NewIds:
     def client_secret(self) -> tuple[str, Secret[str]]:
         """Return a new secret for a client, and the id by which people speak of it."""
         return self.id128(), new_client_secret(self._randomness.token_bytes(SECRET_BYTES))
+
+    def verifier_id(self) -> str:
+        """Return the id of a new verifier: whoever meets one in a file or a log knows what it is."""
+        return f"verifier-{base62.encode_bytes(self._randomness.token_bytes(16))}"
 
     def audit_event(
         self,

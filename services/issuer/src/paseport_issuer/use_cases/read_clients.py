@@ -1,10 +1,10 @@
-"""Reading clients."""
+"""Reading clients, or verifiers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.client import Client, ClientKind
 from paseport_shared.domain.models.client_registry import ClientPage, ClientQuery
 from paseport_shared.domain.models.identifiers import canonical
 from paseport_shared.domain.ports.record import Record, RecordTransaction
@@ -13,11 +13,12 @@ from paseport_issuer.use_cases.defined_clients import DefinedClients
 
 
 class ReadClients:
-    """One client, or a page of them: those that the installation defines, and those on record."""
+    """One client, or a page of them: those that the installation defines, and those on record, all of one kind."""
 
-    def __init__(self, defined: DefinedClients, record: Record) -> None:
+    def __init__(self, defined: DefinedClients, record: Record, kind: ClientKind = ClientKind.OAUTH) -> None:
         self._defined = defined
         self._record = record
+        self._kind = kind
 
     async def one(self, client_id: str) -> Client:
         """Return the client. Raises ``NotFound``, ``Unavailable``."""
@@ -25,13 +26,13 @@ class ReadClients:
             return defined
 
         async def get(transaction: RecordTransaction) -> Client:
-            return await transaction.clients.get(client_id)
+            return await transaction.clients.get(client_id, self._kind)
 
         return await self._record.transact(get)
 
     async def page(self, query: ClientQuery) -> ClientPage:
         """Return one page, in the order of ids whatever the source. Raises ``Unavailable``."""
-        on_record = replace(query, excluded=frozenset(self._defined))
+        on_record = replace(query, excluded=frozenset(self._defined), kind=self._kind)
 
         async def read(transaction: RecordTransaction) -> ClientPage:
             return await transaction.clients.page(on_record)

@@ -10,7 +10,7 @@ from typing import Final
 from paseport.clock import Clock
 from paseport_shared.domain.errors import FieldProblem, NotFound, RecordedNotInForce, TooManySecrets, ValidationFailed
 from paseport_shared.domain.models.audit import Actor
-from paseport_shared.domain.models.client import Client, ClientSecretHash
+from paseport_shared.domain.models.client import Client, ClientKind, ClientSecretHash
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_issuer.use_cases.client_audit import changes
@@ -46,13 +46,21 @@ class RollClientSecret:
     """Adds a secret, and ends others, with their audit events."""
 
     def __init__(
-        self, *, defined: DefinedClients, record: Record, project: ProjectClient, clock: Clock, ids: NewIds
+        self,
+        *,
+        defined: DefinedClients,
+        record: Record,
+        project: ProjectClient,
+        clock: Clock,
+        ids: NewIds,
+        kind: ClientKind = ClientKind.OAUTH,
     ) -> None:
         self._defined = defined
         self._record = record
         self._project = project
         self._clock = clock
         self._ids = ids
+        self._kind = kind
 
     async def __call__(self, command: RollClientSecretCommand) -> NewSecret:
         """Return the client with its new secret.
@@ -70,14 +78,14 @@ class RollClientSecret:
         now = self._clock.now()
 
         async def store(transaction: RecordTransaction) -> Client:
-            before = await transaction.clients.get(command.client_id)
+            before = await transaction.clients.get(command.client_id, self._kind)
             if before.is_public:
                 raise ValidationFailed([FieldProblem("auth_method", "public", "This client authenticates with none.")])
             kept = _ending(before, now, command.overlap)
             if len(kept) >= MAX_LIVE_SECRETS:
                 raise TooManySecrets(f"{len(kept)} secrets are live")
             made = ClientSecretHash.of(secret, secret_id=secret_id, created_at=now)
-            return await self._store(transaction, before, (*kept, made), "client.secret_rolled", command.actor)
+            return await self._store(transaction, before, (*kept, made), "secret_rolled", command.actor)
 
         client = await self._record.transact(store)
         if command.overlap:
@@ -95,11 +103,11 @@ class RollClientSecret:
         refuse_defined(self._defined, command.client_id)
 
         async def store(transaction: RecordTransaction) -> Client:
-            before = await transaction.clients.get(command.client_id)
+            before = await transaction.clients.get(command.client_id, self._kind)
             kept = tuple(held for held in before.secrets if held.id != command.secret_id)
             if kept == before.secrets:
                 raise NotFound("no such secret")
-            return await self._store(transaction, before, kept, "client.secret_deleted", command.actor)
+            return await self._store(transaction, before, kept, "secret_deleted", command.actor)
 
         try:
             client = await self._record.transact(store)
@@ -119,7 +127,8 @@ class RollClientSecret:
         after = replace(before, secrets=secrets, revision=before.revision + 1, updated_at=self._clock.now())
         await transaction.clients.update(after, expected_revision=before.revision)
         old, new = changes(before, after)
-        await transaction.audit.append(self._ids.audit_event(actor, action, after.client_id, before=old, after=new))
+        event = self._ids.audit_event(actor, f"{after.kind.value}.{action}", after.client_id, before=old, after=new)
+        await transaction.audit.append(event)
         return after
 
 

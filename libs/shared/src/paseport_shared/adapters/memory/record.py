@@ -17,7 +17,7 @@ from paseport.subject import SubjectState
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed, Unavailable
 from paseport_shared.domain.models.audit import AuditEvent
-from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.client import Client, ClientKind
 from paseport_shared.domain.models.client_registry import ClientEntry, ClientPage, ClientQuery, DeletedClient
 from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.due_projection import DueProjection
@@ -302,10 +302,10 @@ class MemoryClientRepository:
     def __init__(self, draft: _Draft) -> None:
         self._draft = draft
 
-    async def get(self, client_id: str) -> Client:
+    async def get(self, client_id: str, kind: ClientKind = ClientKind.OAUTH) -> Client:
         """See ``ClientRepository.get``."""
         client = await self.find(client_id)
-        if client is None:
+        if client is None or client.kind is not kind:
             raise NotFound("no such client")
         return client
 
@@ -337,6 +337,7 @@ class MemoryClientRepository:
             client
             for _, client in sorted(self._draft.tables.clients.items())
             if isinstance(client, Client)
+            and client.kind is query.kind
             and client.client_id not in query.excluded
             and (needle in client.client_id.lower() or needle in canonical(client.name))
         ]

@@ -14,6 +14,7 @@ from paseport_shared.domain.models.client import (
     ApplicationType,
     Client,
     ClientAuthMethod,
+    ClientKind,
     ClientSecretHash,
     ClientSource,
     GrantType,
@@ -59,6 +60,8 @@ class _State(msgspec.Struct, frozen=True):
     revision: int
     created_at: datetime | None
     updated_at: datetime | None
+    kind: ClientKind = ClientKind.OAUTH
+    """Entries from before there were other kinds do not say it."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -133,6 +136,7 @@ def _state(client: Client) -> _State:
         revision=client.revision,
         created_at=client.created_at,
         updated_at=client.updated_at,
+        kind=client.kind,
     )
 
 
@@ -160,4 +164,5 @@ def _client(client_id: str, state: _State) -> Client:
         revision=state.revision,
         created_at=state.created_at,
         updated_at=state.updated_at,
+        kind=state.kind,
     )

@@ -15,6 +15,7 @@ from paseport_shared.domain.models.client import (
     ApplicationType,
     Client,
     ClientAuthMethod,
+    ClientKind,
     ClientSecretHash,
     ClientSource,
     GrantType,
@@ -31,10 +32,10 @@ class SqlClientRepository:
     def __init__(self, session: SqlSession) -> None:
         self._session = session
 
-    async def get(self, client_id: str) -> Client:
+    async def get(self, client_id: str, kind: ClientKind = ClientKind.OAUTH) -> Client:
         """See ``ClientRepository.get``."""
         client = await self.find(client_id)
-        if client is None:
+        if client is None or client.kind is not kind:
             raise NotFound("no such client")
         return client
 
@@ -75,6 +76,7 @@ class SqlClientRepository:
             return ClientPage(items=(), next=None, total=0)
         conditions: list[sa.ColumnElement[bool]] = [
             clients.c.deleted_at.is_(None),
+            clients.c.kind == query.kind.value,
             clients.c.client_id.not_in(sorted(query.excluded)),
         ]
         if needle:
@@ -131,6 +133,7 @@ class SqlClientRepository:
 def _row(client: Client) -> dict[str, Any]:
     return {
         "client_id": client.client_id,
+        "kind": client.kind.value,
         "name": client.name,
         "canonical_name": canonical(client.name),
         "first_party": client.first_party,
@@ -174,6 +177,7 @@ def _entry(row: sa.Row[Any]) -> ClientEntry:
         refresh_lifetime=_duration(row.refresh_seconds),
         disabled=row.disabled,
         source=ClientSource.RECORD,
+        kind=ClientKind(row.kind),
         revision=row.revision,
         created_at=row.created_at,
         updated_at=row.updated_at,

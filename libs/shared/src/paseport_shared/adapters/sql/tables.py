@@ -151,6 +151,7 @@ clients = sa.Table(
     "clients",
     metadata,
     sa.Column("client_id", text(64), primary_key=True),
+    sa.Column("kind", text(16), nullable=False, server_default="client"),
     sa.Column("name", text(100), nullable=False),
     sa.Column("canonical_name", long_text(), nullable=False),
     sa.Column("first_party", sa.Boolean(), nullable=False),

@@ -1,4 +1,4 @@
-"""OAuth clients (RFC 6749 §2)."""
+"""OAuth clients (RFC 6749 §2), and the services that are registered in the same way to follow revocations."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ BUILT_IN_IDS: Final = frozenset({"bff", "cli", "mobile"})
 BFF_CALLBACK_PATH: Final = "/auth/v1/callback"
 CLI_REDIRECT_URI: Final = "http://127.0.0.1/callback"
 """On any port, as of every native client (RFC 8252 §7.3)."""
+
+
+class ClientKind(enum.Enum):
+    """What somebody is registered for. Each kind is unknown wherever the other one is asked for (ADR 0019)."""
+
+    OAUTH = "client"
+    """Holds tokens."""
+    VERIFIER = "verifier"
+    """A service that reads revocations and subjects' states at ``/verifiers/v1``, and gets no token ever."""
 
 
 class ApplicationType(enum.Enum):
@@ -83,11 +92,13 @@ class ClientSecretHash:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client that may hold tokens.
+    """A client that may hold tokens, or a verifier, which may not.
 
     ``audience`` is what its access tokens are for where it names no ``resource``; ``audiences`` are what it may name
     (RFC 8707). ``scope`` is what it may ask for at most. ``access_token_lifetime`` and ``refresh_lifetime`` replace the
     installation's where they are shorter.
+
+    Of a VERIFIER ``audience`` is what the tokens that it takes are for; it has no grants, scopes and URIs.
     """
 
     client_id: str
@@ -107,6 +118,7 @@ class Client:
     refresh_lifetime: timedelta | None = None
     disabled: bool = False
     source: ClientSource = ClientSource.RECORD
+    kind: ClientKind = ClientKind.OAUTH
     revision: int = 1
     created_at: datetime | None = None
     updated_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""What a client may be: the rules for administrators and for the settings alike."""
+"""What a client may be, and a verifier: the rules for administrators and for the settings alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from paseport_shared.domain.errors import FieldProblem, ValidationFailed
 from paseport_shared.domain.models.client import (
@@ -17,6 +17,7 @@ from paseport_shared.domain.models.client import (
     SCOPES,
     Client,
     ClientAuthMethod,
+    ClientKind,
     GrantType,
     api_audience,
     userinfo_audience,
@@ -31,6 +32,18 @@ MIN_ACCESS_TOKEN_LIFETIME: Final = timedelta(seconds=30)
 MIN_REFRESH_LIFETIME: Final = timedelta(seconds=60)
 # An absolute URI without fragment (RFC 8707 §2), and nothing that two readers could read differently.
 _AUDIENCE: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!$-)+-;=?-\[\]_a-z~]+")
+
+
+class RegistrationRules(Protocol):
+    """What those of one kind may be."""
+
+    def completed(self, client: Client) -> Client:
+        """Return the client with what follows from the rest."""
+        ...
+
+    def check(self, client: Client) -> None:
+        """Raise ``ValidationFailed`` naming everything that is not acceptable."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +83,10 @@ class ClientRules:
         yield from _list_problems("audiences", client.audiences)
         own = {userinfo_audience(self.issuer)} | ({api_audience(self.issuer)} if client.first_party else set())
         for number, audience in enumerate(client.audiences, start=1):
-            if len(audience) > MAX_AUDIENCE or _AUDIENCE.fullmatch(audience) is None:
-                yield FieldProblem(
-                    "audiences", "format", f"Number {number} must be an absolute URI without fragment and wildcard."
-                )
-            elif audience == api_audience(self.issuer) and not client.first_party:
+            if audience == api_audience(self.issuer) and not client.first_party:
                 yield FieldProblem("audiences", "first_party", f"Number {number} is for first-party clients only.")
-            elif audience not in own and (audience == self.issuer or audience.startswith(f"{self.issuer}/")):
-                yield FieldProblem("audiences", "reserved", f"Number {number} is a name of the issuer itself.")
+            elif audience not in own:
+                yield from _audience(audience, self.issuer, "audiences", f"Number {number}")
 
     def _lifetimes(self, client: Client) -> Iterator[FieldProblem]:
         for field, lifetime, low, high in (
@@ -94,6 +103,46 @@ class ClientRules:
             if not low <= lifetime <= high or lifetime % timedelta(seconds=1):
                 bounds = f"{low // timedelta(seconds=1)} to {high // timedelta(seconds=1)}"
                 yield FieldProblem(field, "range", f"Use {bounds} seconds, or leave it out.")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierRules:
+    """What a registered verifier may be: a name and an audience, and nothing that OAuth gives a client."""
+
+    issuer: str
+
+    def completed(self, client: Client) -> Client:
+        """Return the verifier without anything that it cannot have."""
+        return Client(
+            client.client_id,
+            name=client.name,
+            first_party=False,
+            scope=(),
+            audience=client.audience,
+            auth_method=ClientAuthMethod.BASIC,
+            secrets=client.secrets,
+            source=client.source,
+            kind=ClientKind.VERIFIER,
+            revision=client.revision,
+            created_at=client.created_at,
+            updated_at=client.updated_at,
+        )
+
+    def check(self, client: Client) -> None:
+        """Raise ``ValidationFailed`` naming everything that is not acceptable.
+
+        An audience of the issuer's own is not: the tokens for it are keys to the issuer, and nobody else may take them.
+        """
+        problems = [*_name(client.name), *_audience(client.audience, self.issuer, "audience", "It")]
+        if problems:
+            raise ValidationFailed(problems)
+
+
+def _audience(audience: str, issuer: str, field: str, subject: str) -> Iterator[FieldProblem]:
+    if len(audience) > MAX_AUDIENCE or _AUDIENCE.fullmatch(audience) is None:
+        yield FieldProblem(field, "format", f"{subject} must be an absolute URI without fragment and wildcard.")
+    elif audience == issuer or audience.startswith(f"{issuer}/"):
+        yield FieldProblem(field, "reserved", f"{subject} is a name of the issuer itself.")
 
 
 def _name(name: str) -> Iterator[FieldProblem]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.client import Client, ClientKind
 
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,63}")
 
@@ -46,7 +46,7 @@ ClientEntry: TypeAlias = Client | DeletedClient
 
 @dataclass(frozen=True, slots=True)
 class ClientQuery:
-    """One page of the list of clients, which is ordered by id.
+    """One page of the list of clients of one kind, which is ordered by id.
 
     ``search`` is a literal substring of the id or the name (canonical forms; no wildcards). ``after`` is the id behind
     which the page starts. Clients in ``excluded`` are left out: another source defines them.
@@ -56,6 +56,7 @@ class ClientQuery:
     limit: int = 50
     after: str | None = None
     excluded: frozenset[str] = frozenset()
+    kind: ClientKind = ClientKind.OAUTH
 
 
 @dataclass(frozen=True, slots=True)

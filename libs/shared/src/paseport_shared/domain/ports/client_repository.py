@@ -5,23 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.client import Client, ClientKind
 from paseport_shared.domain.models.client_registry import ClientEntry, ClientPage, ClientQuery
 
 
 class ClientRepository(Protocol):
-    """Clients that administrators manage, inside a record transaction. An id is given out once, and for ever.
+    """Clients of every kind that administrators manage, inside a record transaction.
+
+    An id is given out once, and for ever, whatever the kind.
 
     Every change leaves its client *due*: the directory may not know of it yet. That is part of the row which the
     change writes, so no change can be recorded without the duty to carry it.
     """
 
-    async def get(self, client_id: str) -> Client:
-        """Return the client. Raises ``NotFound``, also for a deleted one."""
+    async def get(self, client_id: str, kind: ClientKind = ClientKind.OAUTH) -> Client:
+        """Return the client. Raises ``NotFound``, also for a deleted one and for one of another kind."""
         ...
 
     async def find(self, client_id: str) -> Client | None:
-        """Return the client, or None. Any text may be asked for."""
+        """Return the client, of whatever kind, or None. Any text may be asked for."""
         ...
 
     async def add(self, client: Client) -> None:
@@ -29,7 +31,7 @@ class ClientRepository(Protocol):
         ...
 
     async def update(self, client: Client, *, expected_revision: int) -> None:
-        """Replace the stored client; ``client.revision`` is ``expected_revision + 1``.
+        """Replace the stored client by one of its kind; ``client.revision`` is ``expected_revision + 1``.
 
         Raises ``NotFound``, ``PreconditionFailed`` where the stored revision is another.
         """
