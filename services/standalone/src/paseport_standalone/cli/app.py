@@ -18,6 +18,7 @@ from paseport_standalone.cli.migrate import migrate
 from paseport_standalone.cli.output import Output
 from paseport_standalone.cli.run import run
 from paseport_standalone.cli.users import users
+from paseport_standalone.cli.verifiers import verifiers
 from paseport_standalone.cli.version import version
 
 _EXIT_CODES: Final = (
@@ -42,6 +43,7 @@ app.command("login")(login)
 app.command("logout")(logout)
 app.add_typer(users, name="users")
 app.add_typer(clients, name="clients")
+app.add_typer(verifiers, name="verifiers")
 app.add_typer(keys, name="keys")
 app.command("version")(version)
 
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CommandFailed as error:
         _fail(words, error)
     except TyperException as error:
-        if not words or words[-1] in ("users", "clients", "keys"):
+        if not words or words[-1] in ("users", "clients", "verifiers", "keys"):
             # Asked for nothing: the message is the help text.
             sys.stderr.write(error.format_message() + "\n")
             sys.exit(USAGE)

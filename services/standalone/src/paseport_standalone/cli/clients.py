@@ -10,6 +10,7 @@ from paseport_standalone.cli.errors import USAGE, CommandFailed
 from paseport_standalone.cli.issuer_client import ClientView, connect
 from paseport_standalone.cli.options import Issuer, Json
 from paseport_standalone.cli.output import Output
+from paseport_standalone.cli.secrets import A_DAY, PreviousExpiresIn, states_of, tell_rolled, tell_secret
 
 _COLUMNS: Final = ("CLIENT", "NAME", "AUTHENTICATES WITH", "GRANTS", "STATUS", "SOURCE")
 
@@ -122,7 +123,7 @@ def create_client(
     output.document(created)
     output.table(_COLUMNS, [_row(created)])
     if created.client_secret is not None:
-        _tell_secret(output, created.client_secret)
+        tell_secret(output, created.client_secret)
 
 
 @clients.command("update")
@@ -184,9 +185,7 @@ def update_client(
 def roll_secret(
     client: ClientId,
     *,
-    previous_expires_in: Annotated[
-        int, typer.Option(min=0, help="Seconds that the secret in use goes on; 0: it ends now, as after a leak.")
-    ] = 86_400,
+    previous_expires_in: PreviousExpiresIn = A_DAY,
     at: Issuer = None,
     json: Json = False,
 ) -> None:
@@ -194,11 +193,7 @@ def roll_secret(
     output = Output(as_json=json)
     with connect(at) as issuer:
         rolled = issuer.roll_client_secret(client, previous_expires_in)
-    output.document(rolled)
-    _tell_secret(output, rolled.client_secret)
-    for held in rolled.secrets:
-        if held.expires_at is not None:
-            output.say(f"Secret {held.id} ends {held.expires_at}.")
+    tell_rolled(output, rolled)
 
 
 @clients.command("delete-secret")
@@ -236,11 +231,6 @@ def delete_client(
     output.say(f"Deleted {client}.")
 
 
-def _tell_secret(output: Output, secret: str) -> None:
-    output.say("The secret, shown this once:")
-    output.say(secret)
-
-
 def _row(client: ClientView) -> tuple[str, ...]:
     return (
         client.client_id,
@@ -271,10 +261,7 @@ def _show(output: Output, client: ClientView) -> None:
         "after signing out": ", ".join(client.post_logout_redirect_uris),
         "access token lifetime": _lifetime(client.access_token_lifetime),
         "refresh lifetime": _lifetime(client.refresh_lifetime),
-        **{
-            f"secret {held.id}": "live" if held.expires_at is None else f"ends {held.expires_at}"
-            for held in client.secrets
-        },
+        **states_of(client.secrets),
     }
     output.table(("", "VALUE"), ((name, value or "none") for name, value in facts.items()))
 

@@ -21,6 +21,8 @@ from paseport_standalone.data_folder import DataFolder, DataFolderProblem
 from paseport_standalone.settings import find_config_folder, find_data_folder, find_issuer
 
 _PAGE: Final = 200
+_FOR_VERIFIERS: Final = frozenset({"feed", "principals"})
+"""Below the path of verifiers, and none of them."""
 _SPARE_SECONDS: Final = 60.0
 """How long an access token must still be good to begin a command with it."""
 
@@ -101,6 +103,31 @@ class ClientPage(msgspec.Struct, frozen=True):
     total: int
 
 
+class VerifierView(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered verifier as the issuer shows it."""
+
+    client_id: str
+    name: str
+    audience: str
+    secrets: tuple[SecretView, ...]
+    created_at: str | None
+    updated_at: str | None
+
+
+class CreatedVerifier(VerifierView, frozen=True, kw_only=True):
+    """A verifier that was registered just now, with its secret."""
+
+    client_secret: str
+
+
+class VerifierPage(msgspec.Struct, frozen=True):
+    """Part of the list of registered verifiers."""
+
+    items: tuple[VerifierView, ...]
+    next: str | None
+    total: int
+
+
 class RolledSecret(msgspec.Struct, frozen=True):
     """A secret that was made just now."""
 
@@ -120,6 +147,10 @@ class KeyView(msgspec.Struct, frozen=True):
 
 class _KeyDocument(msgspec.Struct, frozen=True):
     keys: tuple[KeyView, ...]
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    issuer: str
 
 
 class _Token(msgspec.Struct, frozen=True):
@@ -176,18 +207,40 @@ class IssuerClient:
 
     def delete_client(self, client_id: str) -> None:
         """Delete a client as it stands now."""
-        path = _client_path(client_id)
-        headers = {"If-Match": self._send("GET", path).headers.get("ETag", "")}
-        self._send("DELETE", path, headers=headers)
+        self._delete(_client_path(client_id))
 
     def roll_client_secret(self, client_id: str, previous_expires_in: int) -> RolledSecret:
         """Make a new secret for a client."""
-        body: dict[str, object] = {"previous_expires_in": previous_expires_in}
-        return read(self._send("POST", f"{_client_path(client_id)}/secrets", json=body), RolledSecret)
+        return self._roll_secret(_client_path(client_id), previous_expires_in)
 
     def delete_client_secret(self, client_id: str, secret_id: str) -> None:
         """End one secret of a client."""
         self._send("DELETE", f"{_client_path(client_id)}/secrets/{quote(secret_id, safe='')}")
+
+    def issuer(self) -> str:
+        """Return the issuer's own name, as its tokens have it."""
+        return read(self._send("GET", "/.well-known/openid-configuration"), _Metadata).issuer
+
+    def verifiers(self, query: dict[str, str]) -> VerifierPage:
+        """Return one page of registered verifiers; ``query`` is that of ``GET /verifiers/v1``."""
+        return read(self._send("GET", "/verifiers/v1", params=query), VerifierPage)
+
+    def verifier(self, verifier_id: str) -> VerifierView:
+        """Return one registered verifier."""
+        return read(self._send("GET", _verifier_path(verifier_id)), VerifierView)
+
+    def create_verifier(self, name: str, audience: str) -> CreatedVerifier:
+        """Register a verifier."""
+        body: dict[str, object] = {"name": name, "audience": audience}
+        return read(self._send("POST", "/verifiers/v1", json=body), CreatedVerifier)
+
+    def revoke_verifier(self, verifier_id: str) -> None:
+        """Revoke a verifier as it stands now."""
+        self._delete(_verifier_path(verifier_id))
+
+    def roll_verifier_secret(self, verifier_id: str, previous_expires_in: int) -> RolledSecret:
+        """Make a new secret for a verifier."""
+        return self._roll_secret(_verifier_path(verifier_id), previous_expires_in)
 
     def published_keys(self) -> tuple[KeyView, ...]:
         """Return the published keys."""
@@ -206,6 +259,14 @@ class IssuerClient:
             if page.next is None:
                 raise CommandFailed("not_found", f"There is no user {name}.", advice="See `paseport users list`.")
             query["cursor"] = page.next
+
+    def _delete(self, path: str) -> None:
+        headers = {"If-Match": self._send("GET", path).headers.get("ETag", "")}
+        self._send("DELETE", path, headers=headers)
+
+    def _roll_secret(self, path: str, previous_expires_in: int) -> RolledSecret:
+        body: dict[str, object] = {"previous_expires_in": previous_expires_in}
+        return read(self._send("POST", f"{path}/secrets", json=body), RolledSecret)
 
     def _send(
         self,
@@ -284,6 +345,12 @@ def _client_path(client_id: str) -> str:
         # As a segment of a path it would name something else.
         raise CommandFailed("not_found", "There is no such client.", advice="See `paseport clients list`.")
     return f"/clients/v1/{quote(client_id, safe='')}"
+
+
+def _verifier_path(verifier_id: str) -> str:
+    if verifier_id.strip(".") == "" or verifier_id in _FOR_VERIFIERS:
+        raise CommandFailed("not_found", "There is no such verifier.", advice="See `paseport verifiers list`.")
+    return f"/verifiers/v1/{quote(verifier_id, safe='')}"
 
 
 def _as_uuid(name: str) -> UUID | None:
