@@ -174,6 +174,17 @@ class ClientRepositoryContract:
         assert [client.client_id for client in clients.items] == ["one", "three"]
         assert verifiers == ClientPage(items=(a_verifier("two"),), next=None, total=1)
 
+    async def test_an_admin_changes_and_revokes_a_verifier(self, record: Record) -> None:
+        await add(record, a_verifier())
+        await update(record, changed(a_verifier(), name="Wiki"), 1)
+        assert await find(record, "verifier-1") == changed(a_verifier(), name="Wiki")
+
+        await delete(record, "verifier-1", 2)
+
+        with pytest.raises(NotFound):
+            await get(record, "verifier-1", ClientKind.VERIFIER)
+        assert await due(record) == (DeletedClient("verifier-1", 3, LATER),)
+
     async def test_an_id_is_given_out_once_whatever_the_kind(self, record: Record) -> None:
         await add(record, a_verifier("shop"))
 

@@ -367,7 +367,9 @@ class MemoryClientRepository:
             self._draft.tables = replace(tables, due_clients=tables.due_clients - {client_id})
 
     async def _check_revision(self, client_id: str, expected_revision: int) -> None:
-        stored = await self.get(client_id)
+        stored = await self.find(client_id)
+        if stored is None:
+            raise NotFound("no such client")
         if stored.revision != expected_revision:
             raise PreconditionFailed(f"revision is {stored.revision}")
 
