@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import httpx
 from issuer_world import ISSUER, PASSWORD, IssuerWorld
@@ -41,6 +42,14 @@ class HttpWorld:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         transport = httpx.ASGITransport(self.public, client=("192.0.2.7", 50000))
         async with httpx.AsyncClient(transport=transport, base_url=ISSUER, headers=headers) as client:
+            yield client
+
+    @asynccontextmanager
+    async def service(self, client_id: str, secret: str) -> AsyncIterator[httpx.AsyncClient]:
+        """A client that sends an id and a secret by HTTP Basic."""
+        transport = httpx.ASGITransport(self.public, client=("192.0.2.8", 50000))
+        auth = httpx.BasicAuth(quote_plus(client_id), quote_plus(secret))
+        async with httpx.AsyncClient(transport=transport, base_url=ISSUER, auth=auth) as client:
             yield client
 
     @asynccontextmanager
