@@ -37,6 +37,8 @@ PUBLIC = {
     ("GET", "/oauth2/logout"), ("POST", "/oauth2/logout"),
     ("POST", "/oauth2/token"), ("POST", "/oauth2/revoke"), ("POST", "/oauth2/introspect"),
     ("GET", "/userinfo"), ("POST", "/userinfo"),
+    # With the credential of a registered verifier (test_verifiers).
+    ("GET", "/verifiers/v1/feed"), ("POST", "/verifiers/v1/principals"),
 }  # fmt: skip
 """These know their callers in other ways, or need not know them."""
 MANAGEMENT = {
@@ -75,7 +77,9 @@ def test_every_route_is_public_or_for_administrators(http: HttpWorld) -> None:
 
     assert {route for route, scopes in found.items() if scopes is None} == PUBLIC
     of_users = {
-        route for route, scopes in found.items() if scopes == ("admin",) and not route[1].startswith("/clients/v1")
+        route
+        for route, scopes in found.items()
+        if scopes == ("admin",) and not route[1].startswith(("/clients/v1", "/verifiers/v1"))
     }
     assert of_users == MANAGEMENT
     assert {route[1][:7] for route, scopes in found.items() if scopes == ("account",)} == {"/me/v1/"}

@@ -21,6 +21,7 @@ from json_schema import violations
 from litestar import Litestar
 from paseport.secret import Secret
 from paseport_issuer.use_cases.create_client import CreateClientCommand
+from paseport_issuer.use_cases.create_verifier import CreateVerifierCommand
 from paseport_shared.domain.models.client import Client, ClientAuthMethod
 from paseport_shared.http.openapi import openapi_document
 
@@ -29,6 +30,8 @@ SHOP = Client("shop", name="Shop", first_party=False, scope=(), audience="", aut
 PROBLEM = {"$ref": "#/components/schemas/ProblemResponse"}
 OAUTH = {"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"}
 """Refuse in their own form (RFC 6749 §5.2), except what the frame refuses before them."""
+FOR_VERIFIERS = {"/verifiers/v1/feed", "/verifiers/v1/principals"}
+"""Asked with a credential of their own."""
 FRAMEWORK_ANSWERS = {400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 503}
 
 # Values that mean something to some layer below, and values that mean nothing to any.
@@ -58,6 +61,7 @@ _RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "subject": st.sampled_from([UNKNOWN_ID, UNKNOWN_ID.upper()]),
     "client_id": st.integers(0, 10**6).map(lambda number: f"client-{number}"),
     "name": st.sampled_from(["Shop", "<img onerror>", "ß" * 100]),
+    "audience": st.sampled_from(["https://a.example", f"{ISSUER}/api", "urn:a:b", "a", "https://*", ""]),
     "first_party": st.booleans(),
     "application_type": st.sampled_from(["web", "native"]),
     "auth_method": st.sampled_from(["none", "client_secret_basic", "client_secret_post"]),
@@ -115,6 +119,8 @@ _CLIENT = [
 ]  # fmt: skip
 _QUERIES = {
     "/clients/v1": ["search", "limit", "cursor"],
+    "/verifiers/v1": ["search", "limit", "cursor"],
+    "/verifiers/v1/feed": ["epoch", "seq", "wait"],
     "/users/v1": ["search", "role", "status", "sort", "limit", "cursor"],
     "/auth/v1/logout": ["all"],
     "/internal/v1/feed": ["epoch", "seq", "wait"],
@@ -128,10 +134,15 @@ _FIELDS = {
     "/clients/v1": ["client_id", *_CLIENT],
     "/clients/v1/{client_id}": _CLIENT,
     "/clients/v1/{client_id}/secrets": ["previous_expires_in"],
+    "/verifiers/v1": ["name", "audience"],
+    "/verifiers/v1/{verifier_id}": ["name", "audience"],
+    "/verifiers/v1/{verifier_id}/secrets": ["previous_expires_in"],
+    "/verifiers/v1/principals": ["subject"],
 }
 _ENDS_THE_CALLER = {"/me/v1/sessions/end-all"}
 """Left out, so that the token stays good."""
 _ACCESS_IDS = st.sampled_from(["0" * 22, "0" * 22, "z" * 22, "..", "%00", "%ff", "x"])
+_NO_VERIFIER_IDS = st.sampled_from(["feed", "principals", "shop", UNKNOWN_ID, "..", "%00", "%ff", "%F0%9F%98%80"])
 _CLIENT_IDS = st.sampled_from(["shop", "shop", "shop", "bff", "Shop", UNKNOWN_ID, "..", "%00", "%ff", "%F0%9F%98%80"])
 _HEADER_TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=30)
 _MUTATED = st.tuples(
@@ -160,15 +171,33 @@ class Request:
     body: bytes | None
 
 
+@dataclass(frozen=True)
+class Credentials:
+    """What an attacker holds: a bearer token, and on the public port what a verifier sends.
+
+    ``other_verifier`` is another one's id: that one is acted on, so that the credential stays good.
+    """
+
+    bearer: str
+    verifier: str = ""
+    other_verifier: str = "verifier-1"
+
+    def for_path(self, path: str) -> str:
+        """Return the Authorization header that fits."""
+        return self.verifier if path in FOR_VERIFIERS else f"Bearer {self.bearer}"
+
+
 @st.composite
-def requests(draw: st.DrawFn, operations: Sequence[tuple[str, str]], credential: str, known: Sequence[str]) -> Request:
+def requests(
+    draw: st.DrawFn, operations: Sequence[tuple[str, str]], credentials: Credentials, known: Sequence[str]
+) -> Request:
     """A request to one of ``operations``, right in most of its parts."""
     method, path = draw(st.sampled_from(operations))
     if draw(st.integers(0, 19)) == 0:
         method = draw(_METHODS)
     ids = st.sampled_from([*known, *known, *known, UNKNOWN_ID, known[0].upper(), f"{{{known[0]}}}", "..", "%00", "%ff"])
     names = draw(st.lists(st.sampled_from(_QUERIES.get(path, ["x"])), max_size=3)) if method != "PUT" else []
-    headers = {**BROWSER, "Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
+    headers = {**BROWSER, "Authorization": credentials.for_path(path), "Content-Type": "application/json"}
     # Nobody is deleted, so that there is always somebody to act on.
     headers["If-Match"] = '"99"' if method == "DELETE" else f'"{draw(st.integers(1, 6))}"'
     if draw(st.integers(0, 3)) == 0:
@@ -178,6 +207,7 @@ def requests(draw: st.DrawFn, operations: Sequence[tuple[str, str]], credential:
         method,
         path.replace("{user_id}", draw(ids))
         .replace("{client_id}", draw(_CLIENT_IDS))
+        .replace("{verifier_id}", draw(st.one_of(st.just(credentials.other_verifier), _NO_VERIFIER_IDS)))
         .replace("{session_id}", draw(_ACCESS_IDS))
         .replace("{device_id}", draw(_ACCESS_IDS)),
         [(name, draw(_QUERY.get(name, _ENCODABLE))) for name in names],
@@ -198,8 +228,8 @@ def serving(folder: Path) -> Iterator[tuple[asyncio.Runner, HttpWorld]]:
             runner.run(context.__aexit__(None, None, None))
 
 
-async def prepare(http: HttpWorld) -> dict[str, str]:
-    """Make somebody to act on, and return the token of an administrator who is neither of them."""
+async def prepare(http: HttpWorld) -> tuple[Credentials, list[str]]:
+    """Make people and services to act on, and return the credentials of two that are none of them, and who they are."""
     await http.world.use.ensure_accounts(
         email="admin@example.com", password=Secret("another good password"), with_cli=True
     )
@@ -209,7 +239,11 @@ async def prepare(http: HttpWorld) -> dict[str, str]:
     await http.world.use.create_client(CreateClientCommand(SHOP, ADMIN_ACTOR))
     # The operator is not among those who are acted on, so the token stays good.
     await http.world.add_user("operator", roles=("Admin",))
-    return {"token": await http.token("operator"), "alice": str(alice.id), "bob": str(bob.id)}
+    command = CreateVerifierCommand("Reports", "https://reports.example.com", ADMIN_ACTOR)
+    asking, other = await http.world.use.create_verifier(command), await http.world.use.create_verifier(command)
+    pair = f"{asking.client.client_id}:{asking.secret.reveal()}"
+    basic = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return Credentials(await http.token("operator"), basic, other.client.client_id), [str(alice.id), str(bob.id)]
 
 
 def check(answer: httpx.Response, document: dict[str, Any]) -> None:
@@ -234,7 +268,8 @@ def check(answer: httpx.Response, document: dict[str, Any]) -> None:
         if answer.status_code in (429, 503):
             assert int(answer.headers["retry-after"]) >= 1
         if answer.status_code == 401:
-            assert answer.headers["www-authenticate"].startswith('Bearer realm="paseport"')
+            scheme = "Basic" if template in FOR_VERIFIERS else "Bearer"
+            assert answer.headers["www-authenticate"].startswith(f'{scheme} realm="paseport"')
         return
     if answer.request.method == "OPTIONS":
         assert (answer.status_code, answer.content) == (204, b"")
@@ -264,7 +299,7 @@ _SETTINGS = settings(max_examples=500, deadline=None, suppress_health_check=list
 
 
 def fuzz(
-    runner: asyncio.Runner, app: Litestar, document: dict[str, Any], credential: str, known: Sequence[str]
+    runner: asyncio.Runner, app: Litestar, document: dict[str, Any], credentials: Credentials, known: Sequence[str]
 ) -> None:
     """Send random requests; whatever they are, every answer is one that ``document`` describes."""
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app, client=("192.0.2.7", 50000)), base_url=ISSUER)
@@ -276,7 +311,7 @@ def fuzz(
     ]
 
     @_SETTINGS
-    @given(requests([*operations, ("GET", "/nothing")], credential, known))
+    @given(requests([*operations, ("GET", "/nothing")], credentials, known))
     def one(request: Request) -> None:
         headers = [(name.encode(), value.encode("latin-1")) for name, value in request.headers.items()]
         answer = runner.run(
@@ -291,16 +326,17 @@ def fuzz(
 def test_no_request_to_the_public_port_is_answered_by_anything_but_what_is_described(tmp_path: Path) -> None:
     """AD-16, AD-08, LG-03: methods, paths, queries, headers and bodies at random, on a real database."""
     with serving(tmp_path) as (runner, http):
-        made = runner.run(prepare(http))
-        fuzz(runner, http.public, openapi_document(http.public), made["token"], [made["alice"], made["bob"]])
+        credentials, known = runner.run(prepare(http))
+        fuzz(runner, http.public, openapi_document(http.public), credentials, known)
 
 
 def test_no_request_to_the_internal_port_is_answered_by_anything_but_a_problem_or_success(tmp_path: Path) -> None:
     """AD-16: the port of the api and the command line, whose clients are trusted no more than others."""
     with serving(tmp_path) as (runner, http):
-        made = runner.run(prepare(http))
+        _, known = runner.run(prepare(http))
         paths = {route.path: {} for route in http.internal.routes}
         components = openapi_document(http.public)["components"]
         for secret in (http.world.settings.service_secret, http.world.settings.cli_secret):
             assert secret is not None
-            fuzz(runner, http.internal, {"paths": paths, "components": components}, secret.reveal(), [made["alice"]])
+            document = {"paths": paths, "components": components}
+            fuzz(runner, http.internal, document, Credentials(secret.reveal()), known[:1])

@@ -165,9 +165,11 @@ def test_every_unsafe_route_is_guarded_or_uses_no_cookie(http: HttpWorld) -> Non
     """Route by route: a route that is added without thinking of this fails here."""
     bearer_only = {"/users/v1", "/users/v1/{user_id:uuid}", "/users/v1/{user_id:uuid}/password-reset"}
     bearer_only |= {
-        path for path in (route.path for route in http.public.routes) if path.startswith(("/clients/v1", "/me/v1"))
+        path
+        for path in (route.path for route in http.public.routes)
+        if path.startswith(("/clients/v1", "/verifiers/v1", "/me/v1"))
     }
-    # They authenticate a client or a token, or only repeat a request as a GET.
+    # They authenticate a client, a verifier or a token, or only repeat a request as a GET.
     cookieless = {"/auth/v1/password/reset", "/oauth2/authorize", "/oauth2/logout", "/userinfo"}
     cookieless |= {"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"}
     for route in http.public.routes:

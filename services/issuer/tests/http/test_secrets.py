@@ -35,7 +35,10 @@ async def test_no_secret_is_written_down_whatever_route_it_is_sent_to(tmp_path: 
         internal = "http://127.0.0.1:3010"
 
         # The canaries end the session that they belong to, so the driver has one of its own.
-        await drive(http.public, ISSUER, known_by(await http.token("root")), secrets, lambda path: True)
+        verifier = "Basic " + secrets["verifier's credential"]
+        as_verifier = dict.fromkeys(("/verifiers/v1/feed", "/verifiers/v1/principals"), verifier)
+        root = known_by(await http.token("root"))
+        await drive(http.public, ISSUER, root, secrets, lambda path: True, as_verifier)
         for name, mine in (("service secret", ("principals", "feed")), ("command line secret", ("cli-token",))):
             headers = known_by(secrets[name])
             await drive(http.internal, internal, headers, secrets, lambda path, mine=mine: path.endswith(mine))
@@ -116,6 +119,12 @@ async def use_everything(http: HttpWorld, secrets: dict[str, str]) -> list[httpx
         ]
     async with http.bearer(secrets["access token"]) as admin:
         answers += [await admin.get("/users/v1"), await admin.post("/users/v1", json=new)]
+    async with http.bearer(None) as service:
+        service.headers["Authorization"] = "Basic " + secrets["verifier's credential"]
+        answers += [
+            await service.get("/verifiers/v1/feed"),
+            await service.post("/verifiers/v1/principals", json={"subject": USER_ID}),
+        ]
     async with http.inside(secrets["service secret"]) as api:
         answers.append(await api.post("/internal/v1/principals", json={"subject": USER_ID}))
     async with http.inside(secrets["command line secret"]) as command_line:

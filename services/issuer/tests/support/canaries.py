@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import logging
@@ -18,6 +19,7 @@ from litestar.handlers import HTTPRouteHandler
 from paseport_shared.http.logging import LOGGED_FROM_LEVEL, configure_logging
 
 USER_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+VERIFIER = {"name": "Reports", "audience": "https://reports.example.com"}
 CLIENT = {"client_id": "shop", "name": "Shop", "redirect_uris": ["https://shop.example.com/callback"]}
 COOKIES = ("__Host-paseport-session", "__Host-paseport-refresh", "paseport-refresh", "other")
 
@@ -53,6 +55,7 @@ async def secrets_of(http: HttpWorld) -> dict[str, str]:
     async with http.bearer(access_token) as admin:
         link = (await admin.post(f"/users/v1/{alice.id}/password-reset")).json()["url"]
         client = (await admin.post("/clients/v1", json=CLIENT)).json()
+        verifier = (await admin.post("/verifiers/v1", json=VERIFIER)).json()
     settings = http.world.settings
     assert settings.cli_secret is not None
     return {
@@ -62,12 +65,19 @@ async def secrets_of(http: HttpWorld) -> dict[str, str]:
         "refresh token": refresh,
         "reset token": link.partition("#token=")[2],
         "client secret": client["client_secret"],
+        "verifier's secret": verifier["client_secret"],
+        "verifier's credential": basic_credential(verifier["client_id"], verifier["client_secret"]),
         "app's client secret": settings.bff_client_secret.reveal(),
         "service secret": settings.service_secret.reveal(),
         "command line secret": settings.cli_secret.reveal(),
         "refresh key": settings.refresh_key.reveal().decode(),
         "password pepper": "p" * 32,
     }
+
+
+def basic_credential(client_id: str, secret: str) -> str:
+    """What HTTP Basic makes of an id and a secret (RFC 7617 §2)."""
+    return base64.b64encode(f"{client_id}:{secret}".encode()).decode()
 
 
 def known_by(bearer: str) -> dict[str, str]:
@@ -116,12 +126,17 @@ async def drive(
     headers: Mapping[str, str],
     secrets: Mapping[str, str],
     known_on: Callable[[str], bool],
+    known_otherwise: Mapping[str, str] | None = None,
 ) -> None:
-    """Send every placement of every secret to every route, as somebody known, and read every answer."""
+    """Send every placement of every secret to every route, as somebody known, and read every answer.
+
+    ``known_otherwise`` are routes where another Authorization counts than that of ``headers``.
+    """
     transport = httpx.ASGITransport(app, client=("192.0.2.7", 50000))
     async with httpx.AsyncClient(transport=transport, base_url=base_url, headers=dict(headers)) as client:
         for method, path in sorted([*routes(app), ("GET", "/nothing")], key=last_if_it_ends_the_session):
             statuses = set()
+            client.headers["Authorization"] = (known_otherwise or {}).get(path, headers["Authorization"])
             for name, canary in secrets.items():
                 for request in placements(path, canary):
                     answer = await client.request(method, path, **request)

@@ -642,6 +642,140 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/verifiers/v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListVerifiers
+         * @description Search and page through the registered verifiers, in the order of their ids.
+         */
+        get: operations["list_verifiers"];
+        put?: never;
+        /**
+         * CreateVerifier
+         * @description Register a verifier. Its secret is shown in this answer and never again.
+         */
+        post: operations["create_verifier"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/verifiers/v1/feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ReadFeed
+         * @description Return the revocations after a position, waiting for the first one; without a position all of them.
+         */
+        get: operations["read_feed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/verifiers/v1/principals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ReadVerifierPrincipal
+         * @description Return roles and state of a subject.
+         *
+         *     Unlike the api, which has looked into the read model before it asks, a verifier has nothing else to look into.
+         */
+        post: operations["read_verifier_principal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/verifiers/v1/{verifier_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetVerifier
+         * @description Return one verifier.
+         */
+        get: operations["get_verifier"];
+        put?: never;
+        post?: never;
+        /**
+         * RevokeVerifier
+         * @description Revoke a verifier for good: its secrets end at once, and its id is never given out again.
+         */
+        delete: operations["revoke_verifier"];
+        options?: never;
+        head?: never;
+        /**
+         * ChangeVerifier
+         * @description Change its name or its audience. It learns the same as before: what it asks for depends on neither.
+         */
+        patch: operations["change_verifier"];
+        trace?: never;
+    };
+    "/verifiers/v1/{verifier_id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RollVerifierSecret
+         * @description Make a new secret, shown in this answer and never again; the one in use goes on for a while.
+         */
+        post: operations["roll_verifier_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/verifiers/v1/{verifier_id}/secrets/{secret_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * DeleteVerifierSecret
+         * @description End a secret now.
+         */
+        delete: operations["delete_verifier_secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -681,6 +815,11 @@ export interface components {
             email?: string;
             roles?: string[];
             username?: string;
+        };
+        /** ChangeVerifierRequest */
+        ChangeVerifierRequest: {
+            audience?: string;
+            name?: string;
         };
         /**
          * ClientAuthMethod
@@ -786,6 +925,11 @@ export interface components {
             roles: string[];
             username: string;
         };
+        /** CreateVerifierRequest */
+        CreateVerifierRequest: {
+            audience: string;
+            name: string;
+        };
         /** CreatedClientResponse */
         CreatedClientResponse: {
             access_token_lifetime: number | null;
@@ -809,6 +953,16 @@ export interface components {
             source: components["schemas"]["ClientSource"];
             updated_at: string | null;
         };
+        /** CreatedVerifierResponse */
+        CreatedVerifierResponse: {
+            audience: string;
+            client_id: string;
+            client_secret: string;
+            created_at: string | null;
+            name: string;
+            secrets: components["schemas"]["ClientSecretResponse"][];
+            updated_at: string | null;
+        };
         /** DeviceResponse */
         DeviceResponse: {
             client_id: string;
@@ -822,6 +976,24 @@ export interface components {
             scope: string[];
             /** Format: date-time */
             signed_in_at: string;
+        };
+        /** FeedItem */
+        FeedItem: {
+            /** Format: date-time */
+            expires_at: string;
+            kind: components["schemas"]["RevocationKind"];
+            min_version: number | null;
+            /** Format: date-time */
+            recorded_at: string;
+            seq: number | null;
+            subject: string;
+        };
+        /** FeedResponse */
+        FeedResponse: {
+            epoch: number;
+            reset: boolean;
+            revocations: components["schemas"]["FeedItem"][];
+            seq: number;
         };
         /**
          * GrantType
@@ -953,6 +1125,21 @@ export interface components {
             expires_at: string;
             url: string;
         };
+        /** PrincipalRequest */
+        PrincipalRequest: {
+            /** Format: uuid */
+            subject: string;
+        };
+        /** PrincipalResponse */
+        PrincipalResponse: {
+            enabled: boolean;
+            revision: number;
+            roles: string[];
+            /** Format: uuid */
+            subject: string;
+            username: string;
+            version: number;
+        };
         /**
          * ProblemField
          * @description One refused field: where, a stable code, and a sentence for the person who filled it in.
@@ -1016,6 +1203,12 @@ export interface components {
             roles: string[];
             username: string;
         };
+        /**
+         * RevocationKind
+         * @description What a revocation names.
+         * @enum {string}
+         */
+        RevocationKind: "session" | "family" | "user" | "jti" | "key";
         /** RollSecretRequest */
         RollSecretRequest: {
             /** @default 86400 */
@@ -1082,6 +1275,21 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             username: string;
+        };
+        /** VerifierListResponse */
+        VerifierListResponse: {
+            items: components["schemas"]["VerifierResponse"][];
+            next: string | null;
+            total: number;
+        };
+        /** VerifierResponse */
+        VerifierResponse: {
+            audience: string;
+            client_id: string;
+            created_at: string | null;
+            name: string;
+            secrets: components["schemas"]["ClientSecretResponse"][];
+            updated_at: string | null;
         };
         /** WaitingClient */
         WaitingClient: {
@@ -2100,6 +2308,235 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PasswordResetResponse"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_verifiers: {
+        parameters: {
+            query?: {
+                /** @description Part of an id or a name, taken literally. */
+                search?: string | null;
+                /** @description 1 to 200; 50 by default. */
+                limit?: string | null;
+                /** @description The value of next on the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifierListResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    create_verifier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateVerifierRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedVerifierResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    read_feed: {
+        parameters: {
+            query?: {
+                epoch?: number | null;
+                seq?: number | null;
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    read_verifier_principal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrincipalRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrincipalResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_verifier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                verifier_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifierResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revoke_verifier: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                verifier_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    change_verifier: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                verifier_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeVerifierRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifierResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    roll_verifier_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                verifier_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollSecretRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledSecretResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_verifier_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                verifier_id: string;
+                secret_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
