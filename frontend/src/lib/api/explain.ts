@@ -25,7 +25,7 @@ const sentences: Readonly<Record<string, string>> = {
 	last_admin: 'This is the last active Admin. Give somebody else the role first.',
 	built_in_account: 'This account is built in and cannot be changed here.',
 	built_in_client: 'This client belongs to the installation and cannot be changed here.',
-	too_many_secrets: 'This client has two live secrets already. Delete one of them first.',
+	too_many_secrets: 'There are two live secrets already. End one of them first.',
 	precondition_failed: 'Somebody changed this user meanwhile.',
 	payload_too_large: 'That is more than the server accepts at once.',
 	internal_error: 'Something went wrong on the server.',

@@ -11,6 +11,7 @@ export type NewOAuthClient = Schemas['CreateClientRequest'];
 export type OAuthClientChanges = Schemas['ChangeClientRequest'];
 export type ApplicationType = Schemas['ApplicationType'];
 export type ClientAuthMethod = Schemas['ClientAuthMethod'];
+export type HeldSecret = Schemas['ClientSecretResponse'];
 export type ClientSource = Schemas['ClientSource'];
 export type GrantType = Schemas['GrantType'];
 

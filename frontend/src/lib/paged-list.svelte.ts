@@ -1,19 +1,35 @@
-import { listClients, type OAuthClient } from '$lib/api/oauth-clients';
 import { asProblem, isAbort, type Problem } from '$lib/api/problem';
 
-/** One list of clients, page after page. The latest question wins: an answer to an earlier one is dropped. */
-export class ClientList {
-	items = $state.raw<readonly OAuthClient[]>([]);
+interface Page<Item> {
+	readonly items: readonly Item[];
+	readonly next: string | null;
+	readonly total: number;
+}
+
+interface Query {
+	search?: string;
+	cursor?: string;
+}
+
+/** One searched list, page after page. The latest question wins: an answer to an earlier one is dropped. */
+export class PagedList<Item> {
+	items = $state.raw<readonly Item[]>([]);
 	total = $state(0);
 	next = $state<string | null>(null);
 	problem = $state.raw<Problem | null>(null);
 	/** `first` while nothing is shown yet, `again` while an older answer stays visible, `more` for the next page. */
 	loading = $state<'first' | 'again' | 'more' | null>('first');
-	#search = '';
+	/** What the list shown, or asked for, was searched for. */
+	search = $state('');
 	#running: AbortController | null = null;
+	readonly #read: (query: Query, signal: AbortSignal) => Promise<Page<Item>>;
+
+	constructor(read: (query: Query, signal: AbortSignal) => Promise<Page<Item>>) {
+		this.#read = read;
+	}
 
 	async load(search: string): Promise<void> {
-		this.#search = search;
+		this.search = search.trim();
 		this.loading = this.items.length === 0 ? 'first' : 'again';
 		await this.#ask(null);
 	}
@@ -25,7 +41,7 @@ export class ClientList {
 	}
 
 	async retry(): Promise<void> {
-		await this.load(this.#search);
+		await this.load(this.search);
 	}
 
 	stop(): void {
@@ -35,10 +51,10 @@ export class ClientList {
 	async #ask(cursor: string | null): Promise<void> {
 		this.#running?.abort();
 		const running = (this.#running = new AbortController());
-		const search = this.#search.trim();
+		const { search } = this;
 		const query = { ...(search === '' ? {} : { search }), ...(cursor === null ? {} : { cursor }) };
 		try {
-			const page = await listClients(query, running.signal);
+			const page = await this.#read(query, running.signal);
 			if (running !== this.#running) return;
 			this.items = cursor === null ? page.items : [...this.items, ...page.items];
 			this.next = page.next;
