@@ -8,6 +8,7 @@ describe('a return address that anybody can write (BF-10, AZ-23)', () => {
 		'/users/0190c3b2-7f6e-7cc0-8a55-1b2c3d4e5f60',
 		'/users?search=a%20b&sort=-email',
 		'/clients?search=shop',
+		'/verifiers?verifier=verifier-1',
 		'/me',
 		'/a#b',
 		'/%C3%A9'
@@ -76,6 +77,7 @@ describe('a return address that anybody can write (BF-10, AZ-23)', () => {
 		'/users/v1',
 		'/oauth2/authorize?x=1',
 		'/clients/v1',
+		'/verifiers/v1/feed',
 		'/me/v1/sessions',
 		'/openapi.json',
 		'/metrics',
