@@ -87,9 +87,17 @@ export class Api {
 	}
 
 	async removeClient(id: string): Promise<void> {
-		const found = await this.#request.get(`/clients/v1/${id}`, { headers: await this.#headers() });
+		await this.#remove(`/clients/v1/${id}`);
+	}
+
+	async revokeVerifier(id: string): Promise<void> {
+		await this.#remove(`/verifiers/v1/${id}`);
+	}
+
+	async #remove(path: string): Promise<void> {
+		const found = await this.#request.get(path, { headers: await this.#headers() });
 		const headers = { ...(await this.#headers()), 'If-Match': found.headers()['etag'] ?? '' };
-		expect((await this.#request.delete(`/clients/v1/${id}`, { headers })).status()).toBe(204);
+		expect((await this.#request.delete(path, { headers })).status()).toBe(204);
 	}
 
 	async #version(id: string): Promise<{ user: User; etag: string }> {
