@@ -389,7 +389,7 @@ async def test_a_verifier_is_an_unknown_client_at_every_oauth_endpoint(http: Htt
 
 
 async def test_an_address_that_goes_on_with_a_wrong_credential_is_told_to_wait(tmp_path: Path) -> None:
-    """LG-03."""
+    """What was refused is counted; whoever is right behind the same address is not held up."""
     async with running_issuer(tmp_path, issuer_settings(login_attempts_per_address=5)) as http:
         await http.world.add_user("root", roles=("Admin",))
         made = await create(http, await http.token("root"))

@@ -226,7 +226,7 @@ async def test_a_verifier_is_no_client(world: IssuerWorld) -> None:
 async def test_an_address_that_goes_on_with_a_wrong_credential_is_told_to_wait_and_its_neighbours_are_not(
     tmp_path: Path,
 ) -> None:
-    """LG-03: what is counted is what was refused."""
+    """What was refused is counted, and nothing else."""
     world = IssuerWorld(tmp_path, issuer_settings(login_attempts_per_address=3))
     made = await create(world)
 
