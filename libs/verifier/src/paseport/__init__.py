@@ -12,6 +12,7 @@ from paseport.errors import (
 )
 from paseport.key_set import KeySet, KeyStatus, PublishedKey, RemoteKeySet, StaticKeySet
 from paseport.principal import Principal
+from paseport.requirements import require_roles, require_scopes
 from paseport.verifier import Verifier
 
 __all__ = [
@@ -30,4 +31,6 @@ __all__ = [
     "StaticKeySet",
     "Unavailable",
     "Verifier",
+    "require_roles",
+    "require_scopes",
 ]

@@ -59,7 +59,7 @@ class Verifier:
       each); ``ssl_context`` is for an issuer with a certificate of a private authority.
 
     One per process, used by one event loop. ``async with`` it, or ``start`` and ``aclose`` it; the first ``verify``
-    starts it otherwise.
+    starts it otherwise. What was closed may be started again.
     """
 
     def __init__(
@@ -99,17 +99,21 @@ class Verifier:
         self._ssl_context = ssl_context
         self._clock = clock or SystemClock()
         self._cache = TokenCache(cached_tokens)
-        self._revocations = (
-            None if revocation == "none" else RevocationList(self._clock, trust_stale=on_stale == "allow")
-        )
+        self._follows = revocation != "none"
+        self._trusts_stale = on_stale == "allow"
         self._starting = asyncio.Lock()
         self._opened: AsyncExitStack | None = None
+        self._is_closed = False
+        self._revocations: RevocationList | None = None
         self._tokens: TokenVerifier | None = None
         self._authenticate: AuthenticateBearer | None = None
 
     @property
     def feed(self) -> FeedState | None:
-        """How current the copy of the revocations is, for a health check; None with ``revocation="none"``."""
+        """How current the copy of the revocations is, for a health check.
+
+        None with ``revocation="none"``, and while it is not started.
+        """
         return None if self._revocations is None else self._revocations.state()
 
     async def verify(self, token: str | None) -> Principal:
@@ -118,7 +122,7 @@ class Verifier:
         Raises ``AuthenticationRequired`` (401) without a token, ``InvalidToken`` (401) for one that is not acceptable,
         and ``Unavailable`` (503, never let in) when nobody can say. Why, stands in ``reason``, for the log.
         """
-        if self._opened is None:
+        if self._opened is None and not self._is_closed:
             await self.start()
         if self._authenticate is not None:
             return await self._authenticate(token)
@@ -139,13 +143,16 @@ class Verifier:
             async with AsyncExitStack() as stack:
                 await self._open(stack)
                 self._opened = stack.pop_all()
+                self._is_closed = False
 
     async def aclose(self) -> None:
         """Stop following and close every connection it opened. A ``key_set`` that was passed in is left alone."""
         async with self._starting:
-            opened, self._opened = self._opened or AsyncExitStack(), AsyncExitStack()
-            self._tokens = self._authenticate = None
-            await opened.aclose()
+            opened, self._opened = self._opened, None
+            self._is_closed = True
+            self._tokens = self._authenticate = self._revocations = None
+            if opened is not None:
+                await opened.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -174,7 +181,7 @@ class Verifier:
             clock=self._clock,
             cache=self._cache,
         )
-        if self._revocations is None:
+        if not self._follows:
             return
 
         feeds: list[tuple[RevocationFeed, float]] = []
@@ -192,14 +199,16 @@ class Verifier:
             feeds.append((IssuerFeed(client, PUBLIC_PATH), LONG_POLL_SECONDS))
             source = IssuerSubjects(client, PRINCIPALS_PATH)
 
+        revocations = RevocationList(self._clock, trust_stale=self._trusts_stale)
         subjects = SubjectCopies(FindSubject(directory, source, self._clock), self._clock)
-        self._revocations.listen(subjects)
-        follow = FollowRevocations(feeds, self._revocations, self._clock)
+        revocations.listen(subjects)
+        follow = FollowRevocations(feeds, revocations, self._clock)
         # Whoever comes meanwhile waits, and need not be told to come back.
         with suppress(Unavailable):
             await follow.step()
         await stack.enter_async_context(_in_background(follow))
-        self._authenticate = AuthenticateBearer(self._tokens, self._revocations, subjects)
+        self._revocations = revocations
+        self._authenticate = AuthenticateBearer(self._tokens, revocations, subjects)
 
 
 @asynccontextmanager

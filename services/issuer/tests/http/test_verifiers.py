@@ -236,6 +236,7 @@ async def test_a_verifier_follows_revocations(http: HttpWorld, admin: str) -> No
     async with http.service(made["client_id"], made["client_secret"]) as service:
         start = (await service.get("/verifiers/v1/feed")).json()
         await http.world.disable(user)
+        await http.world.follow()
         position = {"epoch": start["epoch"], "seq": start["seq"], "wait": 0}
         followed = await service.get("/verifiers/v1/feed", params=position)
 
