@@ -47,8 +47,22 @@ class AuthenticateBearer:
         self._revocations = revocations
         self._subjects = subjects
 
+    def recall(self, token: str) -> Principal | None:
+        """Return the caller where all that is needed is in memory; None says to await the whole.
+
+        Nothing is waited for. Raises ``InvalidToken``, and ``Unavailable`` when the revocation feed is stale.
+        """
+        claims = self._tokens.recall(token)
+        if claims is None:
+            return None
+        self._revocations.check(claims)
+        if claims.user_version is None:
+            return _machine(claims)
+        state = self._subjects.recall(claims.subject)
+        return None if state is None else _user(claims, claims.user_version, state)
+
     async def __call__(self, token: str | None) -> Principal:
-        """Return the caller. Where everything needed is in memory, nothing is waited for.
+        """Return the caller.
 
         Raises ``AuthenticationRequired`` without a token, ``InvalidToken`` whatever is wrong with it, and
         ``Unavailable`` when a key, the revocation feed or the subject's state cannot be had.
@@ -59,12 +73,8 @@ class AuthenticateBearer:
         if claims is None:
             claims = await self._tokens.verify(token)
         self._revocations.check(claims)
-        version = claims.user_version
-        if version is None:
-            if parse_uuid(claims.subject) is not None:
-                raise InvalidToken("a user's token without version")
-            return Principal(claims)  # a machine, which holds no roles
-
+        if claims.user_version is None:
+            return _machine(claims)
         state = self._subjects.recall(claims.subject)
         if state is None:
             state = await self._subjects(UUID(claims.subject))
@@ -72,9 +82,20 @@ class AuthenticateBearer:
                 raise InvalidToken("subject is unknown")
             # It may have been revoked while the subject was asked for.
             self._revocations.check(claims)
-        if not state.enabled:
-            raise InvalidToken("subject is disabled or deleted")
-        if version < state.version:
-            raise InvalidToken("user version is too old")
-        # A token is never worth more than its scope: without `roles` the caller holds none (design §3).
-        return Principal(claims, state.username, state.roles if "roles" in claims.scope else _NO_ROLES)
+        return _user(claims, claims.user_version, state)
+
+
+def _machine(claims: Claims) -> Principal:
+    """Return the caller of a token without user version: a machine, which holds no roles."""
+    if parse_uuid(claims.subject) is not None:
+        raise InvalidToken("a user's token without version")
+    return Principal(claims)
+
+
+def _user(claims: Claims, version: int, state: SubjectState) -> Principal:
+    if not state.enabled:
+        raise InvalidToken("subject is disabled or deleted")
+    if version < state.version:
+        raise InvalidToken("user version is too old")
+    # A token is never worth more than its scope: without `roles` the caller holds none (design §3).
+    return Principal(claims, state.username, state.roles if "roles" in claims.scope else _NO_ROLES)

@@ -22,6 +22,8 @@ from paseport_shared.http.watch import WatchFeeds, WatchParts
 
 from paseport_api.handlers.admin import admin_router
 from paseport_api.handlers.dashboard import dashboard
+from paseport_api.handlers.principal import PATH as PRINCIPAL_PATH
+from paseport_api.handlers.principal import principal, render
 from paseport_api.settings import Settings
 from paseport_api.use_cases.check_readiness import ROLE_DIRECTORY
 from paseport_api.wiring import FEEDS, ApiAdapters, wire
@@ -47,12 +49,14 @@ class Api:
         return self._app(
             [
                 dashboard,
+                principal,
                 admin_router,
                 *health_handlers(self.use.check_readiness, "/api/health", optional=[ROLE_DIRECTORY]),
             ],
             lifespan=[self._background()],
             openapi=openapi_config("Paseport API", VERSION, "/api/openapi.json", "The protected API."),
             allowed_hosts=self._settings.hosts,
+            hot_routes={PRINCIPAL_PATH: render},
         )
 
     @asynccontextmanager

@@ -8,7 +8,7 @@ import pytest
 from api_world import ApiWorld
 
 PUBLIC = ["/api/health/live", "/api/health/ready", "/api/openapi.json"]
-GUARDED = ["/api/dashboard", "/api/admin/revocations"]
+GUARDED = ["/api/dashboard", "/api/principal", "/api/admin/revocations"]
 
 
 async def test_every_route_is_guarded_or_known_to_be_public(world: ApiWorld) -> None:

@@ -136,7 +136,8 @@ async def drive(
     async with httpx.AsyncClient(transport=transport, base_url=base_url, headers=dict(headers)) as client:
         for method, path in sorted([*routes(app), ("GET", "/nothing")], key=last_if_it_ends_the_session):
             statuses = set()
-            client.headers["Authorization"] = (known_otherwise or {}).get(path, headers["Authorization"])
+            if known_otherwise is not None:
+                client.headers["Authorization"] = known_otherwise.get(path, headers["Authorization"])
             for name, canary in secrets.items():
                 for request in placements(path, canary):
                     answer = await client.request(method, path, **request)

@@ -84,6 +84,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/principal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who am I, as services see me
+         * @description Subject, client, scopes and live roles of the caller, and when the token ends.
+         */
+        get: operations["principal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -135,6 +155,16 @@ export interface components {
             name: string;
             /** @enum {string} */
             status: "up" | "down";
+        };
+        /** PrincipalResponse */
+        PrincipalResponse: {
+            client_id: string;
+            /** Format: date-time */
+            expires_at: string;
+            roles: string[];
+            scope: string[];
+            session_id: string | null;
+            subject: string;
         };
         /**
          * ProblemField
@@ -321,6 +351,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReadyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    principal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrincipalResponse"];
                 };
             };
             default: components["responses"]["Problem"];

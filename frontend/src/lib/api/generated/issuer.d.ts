@@ -675,7 +675,7 @@ export interface paths {
         };
         /**
          * ReadFeed
-         * @description Return the revocations after a position, waiting for the first one; without a position all of them.
+         * @description Return the changes after a position, waiting for the first one; without a position all revocations, in pages.
          */
         get: operations["read_feed"];
         put?: never;
@@ -979,20 +979,21 @@ export interface components {
         };
         /** FeedItem */
         FeedItem: {
-            /** Format: date-time */
-            expires_at: string;
-            kind: components["schemas"]["RevocationKind"];
-            min_version: number | null;
-            /** Format: date-time */
-            recorded_at: string;
-            seq: number | null;
-            subject: string;
+            expires_at?: string | null;
+            /** @enum {string} */
+            kind: "session" | "family" | "user" | "jti" | "key" | "subject";
+            min_version?: number | null;
+            recorded_at?: string | null;
+            revision?: number | null;
+            seq?: number | null;
+            subject: string | null;
         };
         /** FeedResponse */
         FeedResponse: {
+            changes: components["schemas"]["FeedItem"][];
             epoch: number;
+            next?: string | null;
             reset: boolean;
-            revocations: components["schemas"]["FeedItem"][];
             seq: number;
         };
         /**
@@ -1203,12 +1204,6 @@ export interface components {
             roles: string[];
             username: string;
         };
-        /**
-         * RevocationKind
-         * @description What a revocation names.
-         * @enum {string}
-         */
-        RevocationKind: "session" | "family" | "user" | "jti" | "key";
         /** RollSecretRequest */
         RollSecretRequest: {
             /** @default 86400 */
@@ -2371,6 +2366,7 @@ export interface operations {
                 epoch?: number | null;
                 seq?: number | null;
                 wait?: number;
+                page?: string | null;
             };
             header?: never;
             path?: never;

@@ -16,6 +16,7 @@ from paseport_shared.http.client_address import ClientAddress, TrustedProxies
 from paseport_shared.http.cors import Cors
 from paseport_shared.http.documents import PublicDocument, ServeDocuments
 from paseport_shared.http.hosts import AllowedHosts
+from paseport_shared.http.hot_path import HotPath, Render
 from paseport_shared.http.metrics import ServiceMetrics
 from paseport_shared.http.observe import ObserveRequests
 from paseport_shared.http.problem import PROBLEMS, RenderProblems, Row, exception_handlers
@@ -32,8 +33,9 @@ class ServiceApp(Litestar):
     """Litestar in a frame of plain ASGI middleware.
 
     Litestar's own middleware runs behind its router and would not see unknown routes, so the frame stands in front, and
-    its order is decided here alone: request id → client address → log and metrics → security headers → problems → host
-    → public documents → CORS → Litestar (routing, guards, body of at most 256 KiB, handler).
+    its order is decided here alone: hot path (for those who are let in) → request id → client address → log and metrics
+    → security headers → problems → host → public documents → CORS → Litestar (routing, guards, body of at most 256 KiB,
+    handler).
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class ServiceApp(Litestar):
         lifespan: Sequence[Lifespan] = (),
         openapi: OpenAPIConfig | None = None,
         documents: Mapping[str, PublicDocument] | None = None,
+        hot_routes: Mapping[str, Render] | None = None,
         allowed_hosts: Sequence[str] | None = None,
         allowed_origins: Sequence[str] = (),
         cors_origins: Sequence[str] = (),
@@ -60,8 +63,9 @@ class ServiceApp(Litestar):
         ``allowed_hosts`` are values of the Host header, with the port where it is not 80 or 443; None takes any, which
         is for a port that browsers do not reach. ``allowed_origins`` may use cookies; ``cors_origins`` are those of
         them that are not ours and may read answers, except below the paths ``cors_never``. ``state`` holds what guards
-        need: ``authenticate_bearer`` and more. ``is_internal``: our own services ask here, and their requests go on
-        under the id that they have.
+        need: ``authenticate_bearer`` and more. ``hot_routes`` are routes that ``HotPath`` answers to those who are let
+        in, by their path. ``is_internal``: our own services ask here, and their requests go on under the id that they
+        have.
         """
         super().__init__(
             route_handlers=route_handlers,
@@ -83,12 +87,16 @@ class ServiceApp(Litestar):
         self.documents = dict(documents or {})
         if self.documents:
             frame = ServeDocuments(frame, self.documents)
-        frame = AllowedHosts(frame, allowed_hosts)
+        hosts = AllowedHosts(frame, allowed_hosts)
+        frame = hosts
         frame = RenderProblems(frame, problems)
         frame = SecurityHeaders(frame, https=https)
         frame = ObserveRequests(frame, metrics, self.documents)
         frame = ClientAddress(frame, TrustedProxies(trusted_proxies))
-        self._frame: ASGIApp = RequestId(frame, continues=is_internal)
+        frame = RequestId(frame, continues=is_internal)
+        if hot_routes:
+            frame = HotPath(frame, hot_routes, state["authenticate_bearer"], hosts, metrics, https=https)
+        self._frame: ASGIApp = frame
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request, or the lifespan."""

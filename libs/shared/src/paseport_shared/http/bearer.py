@@ -25,6 +25,8 @@ from paseport.principal import Principal
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
+REFUSAL: Final = "refusal"
+"""In the scope's state: why ``HotPath`` did not let the caller in. A token is not judged twice."""
 _PRINCIPAL: Final = "principal"
 
 
@@ -42,6 +44,8 @@ async def authenticate(connection: Connection) -> Principal:
     known: Principal | None = state.get(_PRINCIPAL)
     if known is not None:
         return known
+    if (refusal := state.get(REFUSAL)) is not None:
+        raise refusal
     use_case: AuthenticateBearer = connection.app.state.authenticate_bearer
     principal = await use_case(bearer_token(connection))
     state[_PRINCIPAL] = principal

@@ -8,7 +8,7 @@ differently (FA-14).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -38,15 +38,19 @@ class AllowedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        problem = self.problem_with([value for name, value in scope["headers"] if name == b"host"], scope["path"])
+        if problem is not None:
+            raise UnlistedHost(problem)
+        await self._app(scope, receive, send)
+
+    def problem_with(self, hosts: Sequence[bytes], path: str) -> str | None:
+        """Return why a request with these ``Host`` headers is not served, for the log; None where it is."""
         if len(hosts) != 1:
-            raise UnlistedHost(f"{len(hosts)} Host headers")
+            return f"{len(hosts)} Host headers"
         # Comparison with a list leaves nothing to parse: `/?#@`, spaces and trailing dots are simply other names.
         if not (_is_host(hosts[0]) if self._any else hosts[0].lower() in self._hosts):
-            raise UnlistedHost("the Host header names another host")
-        if not scope["path"].startswith("/"):
-            raise UnlistedHost("the request target is not a path")
-        await self._app(scope, receive, send)
+            return "the Host header names another host"
+        return None if path.startswith("/") else "the request target is not a path"
 
 
 def _is_host(value: bytes) -> bool:

@@ -15,6 +15,17 @@ class MeasuredBearer(AuthenticateBearer):
         self._authenticate = authenticate
         self._outcomes = metrics.verifications
 
+    def recall(self, token: str) -> Principal | None:
+        """See ``AuthenticateBearer.recall``."""
+        try:
+            principal = self._authenticate.recall(token)
+        except Exception as error:
+            self._outcomes.note(self._outcomes.outcome_of(error))
+            raise
+        if principal is not None:
+            self._outcomes.note("accepted")
+        return principal
+
     async def __call__(self, token: str | None) -> Principal:
         """See ``AuthenticateBearer``."""
         if token is None:

@@ -18,12 +18,17 @@ HSTS: Final = (b"strict-transport-security", b"max-age=63072000")
 """Two years. Without ``includeSubDomains``: the neighbours of this host are not ours to decide about."""
 
 
+def default_headers(*, https: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what every answer has; HSTS only where the origin is https."""
+    return (*DEFAULTS, HSTS) if https else DEFAULTS
+
+
 class SecurityHeaders:
     """ASGI middleware: adds each default that the answer does not set itself, and HSTS where the origin is https."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
-        self._defaults = (*DEFAULTS, HSTS) if https else DEFAULTS
+        self._defaults = default_headers(https=https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
