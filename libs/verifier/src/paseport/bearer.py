@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -33,8 +32,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 _log = logging.getLogger(__name__)
 
-# RFC 6750 §2.1: 1*SP between scheme and token. Whatever the token's own grammar is, it is one word of visible ASCII.
-_CREDENTIALS: Final = re.compile(rb"bearer +([\x21-\x7e]+)", re.IGNORECASE)
+# Whatever the token's own grammar is, it is one word of visible ASCII. A pattern takes ten times as long to say so.
+_VISIBLE: Final = bytes(range(0x21, 0x7F))
 _VERIFIED: Final = "paseport.verified"
 
 
@@ -86,12 +85,14 @@ def parse_authorization(value: str | bytes | None) -> str | None:
     if isinstance(value, str):
         # Never lossy: what is not ASCII stays so and is refused below.
         value = value.encode("utf-8", "surrogatepass")
-    if value.split(b" ", 1)[0].lower() != b"bearer":
+    scheme, _, rest = value.partition(b" ")
+    if scheme.lower() != b"bearer":
         return None
-    match = _CREDENTIALS.fullmatch(value)
-    if match is None:
+    # RFC 6750 §2.1: 1*SP between scheme and token.
+    token = rest.lstrip(b" ")
+    if not token or token.translate(None, _VISIBLE):
         raise InvalidToken("the bearer token is not one word of visible ASCII")
-    return match[1].decode("ascii")
+    return token.decode("ascii")
 
 
 async def authenticate(scope: MutableMapping[str, Any], verifier: VerifiesTokens) -> Principal:

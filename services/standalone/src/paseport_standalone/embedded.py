@@ -21,6 +21,7 @@ from paseport.issuer_feed import IssuerFeed
 from paseport.issuer_subjects import IssuerSubjects
 from paseport.key_set import RemoteKeySet
 from paseport.secret import Secret
+from paseport.token_cache import TokenCache
 from paseport.token_verifier import TokenVerifier
 from paseport.verifier import KEY_DOCUMENT_PATH
 from paseport_api.app import Api
@@ -172,6 +173,7 @@ async def open_embedded(
                 audience=api_audience(origin),
                 max_lifetime=_MAX_LIFETIME,
                 clock=clock,
+                cache=TokenCache(),
             ),
             role_directory=roles,
             subject_source=IssuerSubjects(internal_client, PRINCIPALS_PATH),
