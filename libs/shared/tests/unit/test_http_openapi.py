@@ -118,7 +118,7 @@ def test_guards_show_as_security_requirements(document: dict[str, Any]) -> None:
     assert paths["/me"]["get"]["security"] == [{"bearer": []}]
     assert paths["/login"]["post"]["security"] == [{"cookie": [], "csrf": []}]
     assert "security" not in paths["/entries"]["get"]
-    assert set(document["components"]["securitySchemes"]) == {"bearer", "cookie", "csrf"}
+    assert set(document["components"]["securitySchemes"]) == {"basic", "bearer", "cookie", "csrf"}
 
 
 def test_an_answer_without_a_body_is_documented_without_one(document: dict[str, Any]) -> None:

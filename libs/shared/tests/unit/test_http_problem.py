@@ -12,7 +12,7 @@ from litestar.params import FromQuery
 from litestar.types import Receive, Scope, Send
 from paseport_shared.domain import errors
 from paseport_shared.domain.errors import AuthError, FieldProblem
-from paseport_shared.http.problem import INTERNAL_ERROR, PROBLEMS, RenderProblems, Row, problem_of
+from paseport_shared.http.problem import BASIC_CHALLENGE, INTERNAL_ERROR, PROBLEMS, RenderProblems, Row, problem_of
 from structlog.testing import capture_logs
 
 CHALLENGE = 'Bearer realm="paseport"'
@@ -165,7 +165,8 @@ async def test_a_taken_value_names_its_field() -> None:
 @pytest.mark.parametrize("cls", [cls for cls, row in PROBLEMS.items() if row.status == 401])
 async def test_every_401_carries_a_challenge(cls: type[AuthError]) -> None:
     """RFC 9110 §15.5.2."""
-    assert (await answer_to(example(cls))).headers["www-authenticate"].startswith(CHALLENGE)
+    challenge = BASIC_CHALLENGE if cls is errors.InvalidClient else CHALLENGE
+    assert (await answer_to(example(cls))).headers["www-authenticate"].startswith(challenge)
 
 
 async def test_a_caller_without_a_credential_gets_a_challenge_without_an_error() -> None:
