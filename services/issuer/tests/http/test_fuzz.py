@@ -120,10 +120,10 @@ _CLIENT = [
 _QUERIES = {
     "/clients/v1": ["search", "limit", "cursor"],
     "/verifiers/v1": ["search", "limit", "cursor"],
-    "/verifiers/v1/feed": ["epoch", "seq", "wait"],
+    "/verifiers/v1/feed": ["epoch", "seq", "wait", "page"],
     "/users/v1": ["search", "role", "status", "sort", "limit", "cursor"],
     "/auth/v1/logout": ["all"],
-    "/internal/v1/feed": ["epoch", "seq", "wait"],
+    "/internal/v1/feed": ["epoch", "seq", "wait", "page"],
 }
 _FIELDS = {
     "/auth/v1/login/local": ["username", "password"],

@@ -677,7 +677,7 @@ export interface paths {
          * ReadFeed
          * @description Return the changes after a position, waiting for the first one; without a position all revocations, in pages.
          */
-        get: operations["read_feed"];
+        get: operations["read_verifier_feed"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2360,7 +2360,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    read_feed: {
+    read_verifier_feed: {
         parameters: {
             query?: {
                 epoch?: number | null;

@@ -29,7 +29,7 @@ async def require_verifier(connection: ASGIConnection[Any, Any, Any, Any], _: Ba
 
 
 read_verifier_feed = get(
-    "/verifiers/v1/feed", guards=[require_verifier], name="read_verifier_feed", security=_BY_CREDENTIAL
+    "/verifiers/v1/feed", guards=[require_verifier], operation_id="read_verifier_feed", security=_BY_CREDENTIAL
 )(read_feed.fn)
 """The api's feed, word for word."""
 
