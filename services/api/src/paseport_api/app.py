@@ -13,7 +13,6 @@ from litestar.types import ControllerRouterHandler
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.http.app import ServiceApp
 from paseport_shared.http.background import Job, in_background
-from paseport_shared.http.bearer import provide_principal
 from paseport_shared.http.health import health_handlers
 from paseport_shared.http.measure import MeasuredBearer
 from paseport_shared.http.metrics import ApiMetrics, metrics_handler
@@ -21,7 +20,7 @@ from paseport_shared.http.openapi import openapi_config
 from paseport_shared.http.watch import WatchFeeds, WatchParts
 
 from paseport_api.handlers.admin import admin_router
-from paseport_api.handlers.dashboard import dashboard
+from paseport_api.handlers.dashboard import dashboard_handler
 from paseport_api.handlers.principal import PATH as PRINCIPAL_PATH
 from paseport_api.handlers.principal import principal, render
 from paseport_api.settings import Settings
@@ -48,7 +47,7 @@ class Api:
         """Return the app of the public port; its lifespan follows the revocations."""
         return self._app(
             [
-                dashboard,
+                dashboard_handler(self.use.show_dashboard),
                 principal,
                 admin_router,
                 *health_handlers(self.use.check_readiness, "/api/health", optional=[ROLE_DIRECTORY]),
@@ -86,8 +85,6 @@ class Api:
         return ServiceApp(
             route_handlers=route_handlers,
             dependencies={
-                "principal": Provide(provide_principal, sync_to_thread=False),
-                "show_dashboard": _provide(self.use.show_dashboard),
                 "show_revocations": _provide(self.use.show_revocations),
             },
             state={"authenticate_bearer": MeasuredBearer(self.use.authenticate_bearer, self.metrics)},

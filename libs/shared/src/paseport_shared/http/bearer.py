@@ -47,7 +47,10 @@ async def authenticate(connection: Connection) -> Principal:
     if (refusal := state.get(REFUSAL)) is not None:
         raise refusal
     use_case: AuthenticateBearer = connection.app.state.authenticate_bearer
-    principal = await use_case(bearer_token(connection))
+    token = bearer_token(connection)
+    principal = None if token is None else use_case.recall(token)
+    if principal is None:
+        principal = await use_case(token)
     state[_PRINCIPAL] = principal
     return principal
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
 import msgspec
@@ -91,11 +92,16 @@ def redact_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> Mutab
 
 
 def _redacted(key: str, value: Any) -> Any:
-    if key.lower().replace("-", "_") in _SECRET_KEYS:
+    if _is_secret(key):
         return _REDACTED
     if isinstance(value, dict):
         return {str(inner): _redacted(str(inner), item) for inner, item in value.items()}
     return value
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return key.lower().replace("-", "_") in _SECRET_KEYS
 
 
 def _encode(event: Mapping[str, Any], **_: object) -> bytes:

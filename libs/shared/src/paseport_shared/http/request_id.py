@@ -63,8 +63,11 @@ class RequestId:
                 message["headers"] = [*message.get("headers", ()), header]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=value):
+        before = structlog.contextvars.bind_contextvars(request_id=value)
+        try:
             await self._app(scope, receive, send_with_id)
+        finally:
+            structlog.contextvars.reset_contextvars(**before)
 
 
 def _sent(scope: Scope) -> str | None:
