@@ -23,6 +23,14 @@ class TransitKey:
     name: str
     policy: str
 
+    def maker_token(self) -> Secret[str]:
+        """A token that may make versions too: more than the issuer is given."""
+        return Secret(self.vault.token(policies=(self.policy, self.maker_policy)))
+
+    @property
+    def maker_policy(self) -> str:
+        return f"makes-versions-of-{self.name}"
+
     @property
     def latest_version(self) -> int:
         version: int = self.vault.call("GET", f"{MOUNT_PATH}/keys/{self.name}")["data"]["latest_version"]
@@ -60,7 +68,10 @@ def create_key(vault: Vault, kind: str = "ed25519") -> TransitKey:
         )
     )
     vault.call("PUT", f"sys/policies/acl/{policy}", {"policy": rules})
-    return TransitKey(vault, name, policy)
+    key = TransitKey(vault, name, policy)
+    rule = f'path "{MOUNT_PATH}/keys/{name}/rotate" {{ capabilities = ["update"] }}'
+    vault.call("PUT", f"sys/policies/acl/{key.maker_policy}", {"policy": rule})
+    return key
 
 
 # --- a server that answers as it is told --------------------------------------------------------------------------

@@ -5,18 +5,22 @@ import json
 import os
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from contracts.key_holder import KeyHolderContract
 from contracts.raw_signer import RawSignerContract
 from contracts.signing_keys import EVERY_STATUS, MakeSigningKeys, SigningKeysContract, VerificationKeysContract
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from contracts.support import Unreachable
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from paseport.paserk import public_key_id
 from paseport_shared.adapters.keyfile.key_file import KeyFile
+from paseport_shared.adapters.keyfile.key_versions import KEPT
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.memory.randomness import SeededRandomness
@@ -25,6 +29,17 @@ from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.signing_key import KeyStatus, VerificationKey
 
 Entry = dict[str, Any]
+
+
+@asynccontextmanager
+async def away(path: Path) -> AsyncIterator[None]:
+    """Inside, the file is somewhere else, as on a disk that was unmounted."""
+    elsewhere = path.with_name("elsewhere")
+    os.rename(path, elsewhere)
+    try:
+        yield
+    finally:
+        os.rename(elsewhere, path)
 
 
 def seed(version: int) -> bytes:
@@ -110,11 +125,21 @@ class TestKeyFileAsRawSigner(RawSignerContract):
         return KeyFile(write(tmp_path / "other.json", entry(1)), clock, SystemRandomness())
 
 
-@pytest.mark.parametrize("status", [status for status in KeyStatus if status is not KeyStatus.ACTIVE])
-async def test_only_an_active_version_signs(
+class TestKeyFileAsKeyHolder(KeyHolderContract):
+    @pytest.fixture
+    def holder(self, open_key_file: Callable[[], KeyFile]) -> KeyFile:
+        return open_key_file()
+
+    @pytest.fixture
+    def unreachable(self, path: Path, holder: KeyFile) -> Unreachable:
+        return away(path)
+
+
+@pytest.mark.parametrize("status", [KeyStatus.RETIRING, KeyStatus.RETIRED, KeyStatus.REVOKED])
+async def test_a_version_that_verifiers_should_forget_does_not_sign(
     path: Path, open_key_file: Callable[[], KeyFile], status: KeyStatus
 ) -> None:
-    """KR-02, KR-04: not one that verifiers may not know yet, nor one that they should forget."""
+    """KR-04. When one that is PUBLISHED may sign is for the record to say."""
     write(path, entry(1, status))
 
     with pytest.raises(Unavailable):
@@ -131,6 +156,42 @@ async def test_the_issuer_does_not_sign_with_a_key_whose_time_is_over(
 
     with pytest.raises(Unavailable):
         await keys.active()
+
+
+# --- another version ------------------------------------------------------------------------------------------------
+
+
+async def test_a_new_version_signs_and_is_there_after_a_restart(open_key_file: Callable[[], KeyFile]) -> None:
+    keys = open_key_file()
+    first = await keys.active()
+
+    made = await keys.create_version()
+
+    for opened in (keys, open_key_file()):
+        assert [held.kid for held in await opened.versions()] == [first.kid, made.kid]
+        assert await opened.active() == first
+        signature = await opened.sign(b"a message", key_version=made.version)
+        Ed25519PublicKey.from_public_bytes(made.public_key).verify(signature, b"a message")
+
+
+async def test_a_file_holds_the_newest_sixteen_versions(path: Path, open_key_file: Callable[[], KeyFile]) -> None:
+    """It is read whole at each start, so it has an end; and what has long retired needs no private key."""
+    keys = open_key_file()
+
+    for _ in range(KEPT + 4):
+        await keys.create_version()
+
+    assert [held.version for held in await open_key_file().versions()] == list(range(6, 22))
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert os.listdir(path.parent) == [path.name]
+
+
+async def test_a_new_file_begins_with_the_number_that_it_is_told(path: Path, clock: ManualClock) -> None:
+    """KR-06: one whose file was lost does not give its numbers to other keys."""
+    keys = KeyFile(path, clock, SystemRandomness(), first_version=4)
+
+    assert [held.version for held in await keys.versions()] == [4]
+    assert (await keys.create_version()).version == 5
 
 
 # --- a first start ------------------------------------------------------------------------------------------------

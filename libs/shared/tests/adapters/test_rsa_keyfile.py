@@ -5,14 +5,16 @@ import json
 import os
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.rsa_signer import RsaSignerContract
+from contracts.key_holder import KeyHolderContract
+from contracts.rsa_signer import RsaSignerContract, check_signature
 from contracts.signing_keys import (
     EVERY_STATUS,
     MakeSigningKeys,
@@ -20,6 +22,7 @@ from contracts.signing_keys import (
     SigningKeysContract,
     VerificationKeysContract,
 )
+from contracts.support import Unreachable
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from paseport_shared.adapters.keyfile.key_file import KeyFile
@@ -28,10 +31,21 @@ from paseport_shared.adapters.keyfile.rsa_key_file import RsaKeyFile
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.signing_key import KeyAlgorithm, KeyStatus, VerificationKey
+from paseport_shared.domain.models.signing_key import HeldKeyVersion, KeyAlgorithm, KeyStatus, VerificationKey
 from rsa_samples import pkcs8, private_key, public_key
 
 Entry = dict[str, Any]
+
+
+@asynccontextmanager
+async def away(path: Path) -> AsyncIterator[None]:
+    """Inside, the file is somewhere else, as on a disk that was unmounted."""
+    elsewhere = path.with_name("elsewhere")
+    os.rename(path, elsewhere)
+    try:
+        yield
+    finally:
+        os.rename(elsewhere, path)
 
 
 def entry(number: int, status: KeyStatus = KeyStatus.ACTIVE, **changes: object) -> Entry:
@@ -55,6 +69,10 @@ def verification_key(version: int, status: KeyStatus) -> VerificationKey:
     return VerificationKey(
         version, public.kid, public.to_bytes(), status, START, START + timedelta(hours=1), KeyAlgorithm.RS256
     )
+
+
+def verification_key_of(held: HeldKeyVersion) -> VerificationKey:
+    return VerificationKey(held.version, held.kid, held.public_key, KeyStatus.ACTIVE, START, None, held.algorithm)
 
 
 @pytest.fixture
@@ -125,11 +143,35 @@ class TestRsaKeyFileAsRsaSigner(RsaSignerContract):
         return RsaKeyFile(write(tmp_path / "other.json", entry(1)), clock)
 
 
-@pytest.mark.parametrize("status", [status for status in KeyStatus if status is not KeyStatus.ACTIVE])
-async def test_only_an_active_version_signs(
+class TestRsaKeyFileAsKeyHolder(KeyHolderContract):
+    algorithm = KeyAlgorithm.RS256
+
+    @pytest.fixture
+    def holder(self, path: Path, open_key_file: Callable[[], RsaKeyFile]) -> RsaKeyFile:
+        write(path, entry(1))
+        return open_key_file()
+
+    @pytest.fixture
+    def unreachable(self, path: Path, holder: RsaKeyFile) -> Unreachable:
+        return away(path)
+
+
+async def test_a_new_version_signs_and_is_there_after_a_restart(open_key_file: Callable[[], RsaKeyFile]) -> None:
+    keys = open_key_file()
+
+    made = await keys.create_version()
+
+    for opened in (keys, open_key_file()):
+        assert (await opened.versions())[1] == made
+        signature = await opened.sign(b"a message", key_version=made.version)
+        check_signature(verification_key_of(made), signature, b"a message")
+
+
+@pytest.mark.parametrize("status", [KeyStatus.RETIRING, KeyStatus.RETIRED, KeyStatus.REVOKED])
+async def test_a_version_that_verifiers_should_forget_does_not_sign(
     path: Path, open_key_file: Callable[[], RsaKeyFile], status: KeyStatus
 ) -> None:
-    """KR-02, KR-04."""
+    """KR-04."""
     write(path, entry(1, status))
 
     with pytest.raises(Unavailable):

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.key_holder import KeyHolderContract, Rotate
+from contracts.key_holder import RemoteKeyHolderContract
 from contracts.raw_signer import RawSignerContract
 from contracts.support import Unreachable
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from paseport.clock import SystemClock
 from paseport.secret import Secret
 from paseport_shared.adapters.vault.access import VaultAccess
-from paseport_shared.adapters.vault.token_keeper import Credential, StaticToken
+from paseport_shared.adapters.vault.token_keeper import AppRole, Credential, StaticToken
 from paseport_shared.adapters.vault.transit_key_holder import TransitKeyHolder
+from paseport_shared.adapters.vault.transit_rsa_key_holder import TransitRsaKeyHolder
 from paseport_shared.adapters.vault.transit_signer import TransitSigner
 from paseport_shared.adapters.vault.transport import MAX_ANSWER_BYTES, VaultAddress
-from paseport_shared.domain.errors import AuthError, Overloaded, Unavailable
+from paseport_shared.domain.errors import AuthError, KeyVersionNotPermitted, Overloaded, Unavailable
 from paseport_shared.domain.models.signing_key import KeyStatus, VerificationKey
 from paseport_testkit.harness.certificates import Certificates
 from paseport_testkit.harness.ports import free_port
@@ -77,6 +78,12 @@ async def stub() -> AsyncIterator[StubServer]:
 @pytest.fixture
 def stub_signer(open_access: Open, stub: StubServer) -> TransitSigner:
     return TransitSigner(open_access(stub.url), "paseport-access")
+
+
+def role_of(vault: Vault) -> AppRole:
+    """What the issuer signs in with, and what its policy allows."""
+    role = vault.app_role()
+    return AppRole(role.role_id, Secret(role.secret_id))
 
 
 def signed(signature: object) -> Reply:
@@ -317,14 +324,10 @@ async def test_after_its_end_nothing_is_signed(stub: StubServer, open_access: Op
 # --- public keys --------------------------------------------------------------------------------------------------
 
 
-class TestTransitKeyHolder(KeyHolderContract):
+class TestTransitKeyHolder(RemoteKeyHolderContract):
     @pytest.fixture
-    def holder(self, access: VaultAccess, transit_key: TransitKey) -> TransitKeyHolder:
-        return TransitKeyHolder(access, transit_key.name)
-
-    @pytest.fixture
-    def rotate(self, transit_key: TransitKey) -> Rotate:
-        return transit_key.rotate
+    def holder(self, vault: Vault, open_access: Open, transit_key: TransitKey) -> TransitKeyHolder:
+        return TransitKeyHolder(open_access(vault.url, StaticToken(transit_key.maker_token())), transit_key.name)
 
     @pytest.fixture
     def unreachable(self, vault: Vault) -> Unreachable:
@@ -337,6 +340,61 @@ class TestTransitKeyHolder(KeyHolderContract):
                 vault.resume()
 
         return paused()
+
+
+async def test_the_issuer_s_policy_covers_no_rotation_and_the_refusal_says_how_an_operator_does_it(
+    vault: Vault, open_access: Open
+) -> None:
+    """docker/vault/issuer-policy.hcl: whoever takes an issuer over makes no keys."""
+    access = open_access(vault.url, role_of(vault))
+    holders = {
+        "paseport-access": TransitKeyHolder(access, "paseport-access"),
+        "paseport-id": TransitRsaKeyHolder(access, "paseport-id"),
+    }
+
+    for name, holder in holders.items():
+        before = await holder.versions()
+        for _ in range(3):
+            with pytest.raises(KeyVersionNotPermitted) as refusal:
+                await holder.create_version()
+            assert refusal.value.command == f"vault write -f transit/keys/{name}/rotate"
+
+        assert await holder.versions() == before
+        assert vault.rotate(name) == (await holder.versions())[-1].version
+    assert not access.is_spared
+
+
+async def test_a_token_that_has_ended_is_an_outage_and_no_question_of_rights(
+    vault: Vault, open_access: Open, transit_key: TransitKey
+) -> None:
+    """FT-11: an operator who is told to rotate by hand would look in the wrong place."""
+    token = transit_key.maker_token()
+    holder = TransitKeyHolder(open_access(vault.url, StaticToken(token)), transit_key.name)
+    await holder.create_version()
+
+    vault.revoke(token.reveal())
+
+    with pytest.raises(Unavailable):
+        await holder.create_version()
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(204, b""), Reply.of({"data": {"name": "paseport-access"}})], ids=["204", "200"]
+)
+async def test_a_rotation_is_asked_for_once_whatever_it_is_answered_with(
+    stub: StubServer, open_access: Open, reply: Reply
+) -> None:
+    shown = {"public_key": base64.b64encode(bytes(range(32))).decode(), "creation_time": "2026-01-01T00:00:00Z"}
+
+    async def answer(request: Request) -> Reply:
+        return reply if request.method == "POST" else Reply.of({"data": {"type": "ed25519", "keys": {"2": shown}}})
+
+    stub.answer = answer
+
+    made = await TransitKeyHolder(open_access(stub.url), "paseport-access", "engines/transit").create_version()
+
+    assert made.version == 2
+    assert stub.count("/v1/engines/transit/keys/paseport-access/rotate") == 1
 
 
 async def test_a_key_that_vault_does_not_have_is_unavailable(

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from contracts.key_holder import KeyHolderContract, Rotate
+from contracts.key_holder import RemoteKeyHolderContract
 from contracts.rsa_signer import RsaSignerContract, check_signature
 from contracts.support import Unreachable
 from cryptography.hazmat.primitives import serialization
@@ -92,16 +92,12 @@ class TestTransitRsaSigner(RsaSignerContract):
         return TransitRsaSigner(open_access(f"http://127.0.0.1:{free_port()}"), ID_KEY)
 
 
-class TestTransitRsaKeyHolder(KeyHolderContract):
+class TestTransitRsaKeyHolder(RemoteKeyHolderContract):
     algorithm = KeyAlgorithm.RS256
 
     @pytest.fixture
-    def holder(self, access: VaultAccess, transit_key: TransitKey) -> TransitRsaKeyHolder:
-        return TransitRsaKeyHolder(access, transit_key.name)
-
-    @pytest.fixture
-    def rotate(self, transit_key: TransitKey) -> Rotate:
-        return transit_key.rotate
+    def holder(self, vault: Vault, open_access: Open, transit_key: TransitKey) -> TransitRsaKeyHolder:
+        return TransitRsaKeyHolder(open_access(vault.url, StaticToken(transit_key.maker_token())), transit_key.name)
 
     @pytest.fixture
     def unreachable(self, vault: Vault) -> Unreachable:

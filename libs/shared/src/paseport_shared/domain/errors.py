@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from paseport.errors import AuthenticationRequired as AuthenticationRequired
 from paseport.errors import AuthError as AuthError
@@ -231,10 +231,31 @@ class TooManySecrets(AuthError):
 
 
 class KeyNotReady(AuthError):
-    """A step that a key version cannot take now: verifiers may not know it yet, or tokens that it signed still live."""
+    """A step that a key version cannot take now: verifiers may not know it yet, or tokens that it signed still live.
+
+    ``not_before`` is when it can, and ``retry_after`` how long that is from now; both are None where it never will.
+    """
 
     code = "key_not_ready"
     public = "This key version cannot take that step now."
+
+    def __init__(
+        self, reason: str = "", not_before: datetime | None = None, retry_after: timedelta | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.not_before = not_before
+        self.retry_after = retry_after
+
+
+class KeyVersionNotPermitted(AuthError):
+    """Whoever holds the private keys does not let us make a version; ``command`` is how an operator does it there."""
+
+    code = "key_version_not_permitted"
+    public = "The issuer may not make key versions. Make one where the keys are, then publish it."
+
+    def __init__(self, command: str, reason: str = "") -> None:
+        super().__init__(reason)
+        self.command = command
 
 
 class PreconditionRequired(AuthError):

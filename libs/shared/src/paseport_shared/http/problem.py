@@ -12,7 +12,7 @@ import enum
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -101,6 +101,7 @@ PROBLEMS: Final[Mapping[type[AuthError], Row]] = {
     errors.BuiltInClient: Row(409),
     errors.TooManySecrets: Row(409),
     errors.KeyNotReady: Row(409),
+    errors.KeyVersionNotPermitted: Row(409),
     errors.PreconditionRequired: Row(428),
     errors.PreconditionFailed: Row(412),
     errors.TooManyAttempts: Row(429),
@@ -127,7 +128,10 @@ class ProblemField(msgspec.Struct, frozen=True):
 
 
 class ProblemResponse(msgspec.Struct, frozen=True):
-    """The body of every refusal outside the OAuth endpoints (RFC 9457). ``code`` is stable; people read ``detail``."""
+    """The body of every refusal outside the OAuth endpoints (RFC 9457). ``code`` is stable; people read ``detail``.
+
+    ``not_before`` is when the same request will be possible, where that is known to the second.
+    """
 
     type: str
     title: str
@@ -136,6 +140,7 @@ class ProblemResponse(msgspec.Struct, frozen=True):
     code: str
     request_id: str
     errors: list[ProblemField] | msgspec.UnsetType = msgspec.UNSET
+    not_before: datetime | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,7 @@ class Problem:
     detail: str
     fields: tuple[FieldProblem, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    not_before: datetime | None = None
 
     def body(self, scope: Scope) -> bytes:
         """Return the JSON text for this request."""
@@ -160,6 +166,7 @@ class Problem:
                 code=self.code,
                 request_id=request_id(scope),
                 errors=fields or msgspec.UNSET,
+                not_before=self.not_before or msgspec.UNSET,
             )
         )
 
@@ -191,7 +198,8 @@ def problem_of(error: AuthError, rows: Mapping[type[AuthError], Row] = PROBLEMS)
     row = next((rows[cls] for cls in type(error).__mro__ if cls in rows), None)
     if row is None:
         return INTERNAL_ERROR
-    return Problem(row.status, error.code, error.public, _fields(error), tuple(_headers(error, row)))
+    not_before = error.not_before if isinstance(error, errors.KeyNotReady) else None
+    return Problem(row.status, error.code, error.public, _fields(error), tuple(_headers(error, row)), not_before)
 
 
 def _fields(error: AuthError) -> tuple[FieldProblem, ...]:
@@ -199,6 +207,8 @@ def _fields(error: AuthError) -> tuple[FieldProblem, ...]:
         return error.problems
     if isinstance(error, errors.AlreadyExists):
         return (FieldProblem(error.field, error.code, error.public),)
+    if isinstance(error, errors.KeyVersionNotPermitted):
+        return (FieldProblem("create", error.code, f"Run: {error.command}"),)
     return ()
 
 

@@ -76,6 +76,23 @@ def create_private_file(path: Path, content: Secret[bytes]) -> Secret[bytes]:
     return existing
 
 
+def replace_private_file(path: Path, content: Secret[bytes]) -> None:
+    """Put new content in the place of a file, durably and in one step: a crash leaves the one or the other.
+
+    Whoever calls sees to it that nobody else writes meanwhile. Raises ``KeyFileProblem`` when it cannot be written; the
+    file is as it was then.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _write_durably(draft, content)
+        draft.rename(path)
+        _make_names_durable(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise KeyFileProblem(f"{path} cannot be written: {error.strerror}.") from error
+
+
 def _refuse_shared(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise KeyFileProblem(f"{path} is not a regular file. Move it away, or name another data folder.")

@@ -11,10 +11,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from paseport.clock import Clock
-from paseport.secret import Secret
 
 from paseport_shared.adapters.keyfile.key_file_format import StoredVersion, decode_versions, encode_versions
-from paseport_shared.adapters.keyfile.key_versions import KeyVersions
+from paseport_shared.adapters.keyfile.key_versions import KeyVersions, signs
 from paseport_shared.adapters.keyfile.private_file import create_private_file, read_private_file
 from paseport_shared.adapters.keyfile.problem import KeyFileProblem
 from paseport_shared.domain.errors import Unavailable
@@ -26,23 +25,26 @@ BITS: Final = MIN_BITS
 
 
 class RsaKeyFile(KeyVersions):
-    """RSA key versions from a file: ``SigningKeys``, ``PastKeys`` and ``RsaSigner`` in one. Otherwise as ``KeyFile``.
+    """RSA key versions from a file: ``KeyHolder`` and ``RsaSigner`` in one. Otherwise as ``KeyFile``.
 
     A first start makes a key, which takes some tenths of a second.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    algorithm = KeyAlgorithm.RS256
+
+    def __init__(self, path: Path, clock: Clock, *, first_version: int = 1) -> None:
         # Before anything can fail: reports of errors print their frames, this object among them.
         self._path = path
         content = read_private_file(path)
         if content is None:
-            content = create_private_file(path, _first_version(clock.now()))
-        versions = [_key_version(path, stored) for stored in decode_versions(path, content, KeyAlgorithm.RS256)]
+            first = _new_version(first_version, KeyStatus.ACTIVE, clock.now())
+            content = create_private_file(path, encode_versions([first], self.algorithm))
+        versions = [_key_version(path, stored) for stored in decode_versions(path, content, self.algorithm)]
         super().__init__(path, [key for _, key in versions], clock)
-        self._signers = {key.version: private for private, key in versions if key.status is KeyStatus.ACTIVE}
+        self._signers = {key.version: private for private, key in versions if signs(key.status)}
 
     async def sign(self, message: bytes, *, key_version: int) -> bytes:
-        """See ``RsaSigner.sign``. Raises ``Unavailable`` unless this version is there and ACTIVE.
+        """See ``RsaSigner.sign``. Raises ``Unavailable`` unless this version is there and ``signs``.
 
         On a worker thread: a signature takes about a millisecond.
         """
@@ -51,19 +53,27 @@ class RsaKeyFile(KeyVersions):
             raise Unavailable(f"the key file does not sign with version {key_version}")
         return await asyncio.to_thread(private_key.sign, message, padding.PKCS1v15(), hashes.SHA256())
 
+    def _make(self, version: int, now: datetime) -> StoredVersion:
+        return _new_version(version, KeyStatus.PUBLISHED, now)
 
-def _first_version(now: datetime) -> Secret[bytes]:
+    def _add(self, stored: StoredVersion) -> VerificationKey:
+        private_key, key = _key_version(self._path, stored)
+        self._by_kid[key.kid] = key
+        self._signers[key.version] = private_key
+        return key
+
+
+def _new_version(version: int, status: KeyStatus, now: datetime) -> StoredVersion:
     private_key = rsa.generate_private_key(EXPONENT, BITS)
-    first = StoredVersion(
-        version=1,
+    return StoredVersion(
+        version=version,
         private_key=private_key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
-        status=KeyStatus.ACTIVE,
+        status=status,
         not_before=now.replace(microsecond=0),
         not_after=None,
     )
-    return encode_versions([first], KeyAlgorithm.RS256)
 
 
 def _key_version(path: Path, stored: StoredVersion) -> tuple[rsa.RSAPrivateKey, VerificationKey]:

@@ -6,27 +6,42 @@ from paseport.clock import Clock
 from paseport.paserk import public_key_id
 
 from paseport_shared.adapters.memory.outage import MemoryOutage
+from paseport_shared.domain.errors import KeyVersionNotPermitted
 from paseport_shared.domain.models.signing_key import HeldKeyVersion
 from paseport_shared.domain.ports.randomness import Randomness
 
 
 class MemoryKeyHolder:
-    """A ``KeyHolder`` whose public keys nobody has a private key for. It begins with version 1."""
+    """A ``KeyHolder`` whose public keys nobody has a private key for. It begins with version 1.
 
-    def __init__(self, clock: Clock, randomness: Randomness, outage: MemoryOutage | None = None) -> None:
+    Unless it ``permits`` it, only ``rotate`` makes versions, as with the rights that an issuer has in Vault.
+    """
+
+    def __init__(
+        self, clock: Clock, randomness: Randomness, outage: MemoryOutage | None = None, *, permits: bool = True
+    ) -> None:
         self._clock = clock
         self._randomness = randomness
         self._outage = outage or MemoryOutage()
         self._versions: list[HeldKeyVersion] = []
+        self._permits = permits
         self.rotate()
 
-    def rotate(self) -> None:
+    def rotate(self) -> HeldKeyVersion:
         """Make a new version, as an operator does."""
         public_key = self._randomness.token_bytes(32)
         version = len(self._versions) + 1
         self._versions.append(HeldKeyVersion(version, public_key_id(public_key), public_key, self._clock.now()))
+        return self._versions[-1]
 
     async def versions(self) -> tuple[HeldKeyVersion, ...]:
         """See ``KeyHolder.versions``."""
         self._outage.check()
         return tuple(self._versions)
+
+    async def create_version(self) -> HeldKeyVersion:
+        """See ``KeyHolder.create_version``."""
+        self._outage.check()
+        if not self._permits:
+            raise KeyVersionNotPermitted("rotate the key in memory")
+        return self.rotate()

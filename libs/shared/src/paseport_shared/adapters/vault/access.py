@@ -32,6 +32,10 @@ _Answer = TypeVar("_Answer")
 _log = logging.getLogger(__name__)
 
 
+class VaultForbids(Unavailable):
+    """Vault works and answers 403: the policy does not cover the request, or the token is none (any more)."""
+
+
 class _Health(msgspec.Struct, frozen=True):
     initialized: bool
     sealed: bool
@@ -83,13 +87,18 @@ class VaultAccess:
     async def call(self, request: Callable[[Wire], bytes], answer: type[_Answer]) -> _Answer:
         """Return what Vault answers, read as ``answer``. Raises ``Unavailable`` for everything else.
 
+        ``VaultForbids`` is the one for 403.
+
         Asks again, twice at most and within the deadline, where Vault itself says "not now" (FT-13: 5xx, 412, 429), so
         ``request`` is one that does no harm twice.
         """
         try:
             with self._breaker.guard():
                 return await self._in_time(request, answer)
-        except (VaultRefused, VaultFailed) as error:
+        except VaultRefused as error:
+            kind = VaultForbids if error.status == HTTPStatus.FORBIDDEN else Unavailable
+            raise kind(str(error)) from error
+        except VaultFailed as error:
             raise Unavailable(str(error)) from error
 
     async def ping(self) -> None:

@@ -11,6 +11,7 @@ from hvac.api.secrets_engines import Transit  # type: ignore[import-untyped]  # 
 from paseport.paserk import public_key_id
 
 from paseport_shared.adapters.vault.access import VaultAccess
+from paseport_shared.adapters.vault.rotate_transit_key import rotate_transit_key
 from paseport_shared.adapters.vault.transport import Wire
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.signing_key import HeldKeyVersion
@@ -53,6 +54,10 @@ class TransitKeyHolder:
         if not versions:
             raise Unavailable("Vault shows a key without versions")
         return tuple(sorted(versions, key=lambda held: held.version))
+
+    async def create_version(self) -> HeldKeyVersion:
+        """See ``KeyHolder.create_version``."""
+        return await rotate_transit_key(self._access, self, self._key_name, self._mount_path)
 
 
 def _held(number: str, version: _Version) -> HeldKeyVersion:

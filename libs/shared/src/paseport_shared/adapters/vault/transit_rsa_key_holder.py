@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hvac.api.secrets_engines import Transit  # type: ignore[import-untyped]  # hvac ships no types
 
 from paseport_shared.adapters.vault.access import VaultAccess
+from paseport_shared.adapters.vault.rotate_transit_key import rotate_transit_key
 from paseport_shared.adapters.vault.transport import Wire
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.rsa_public_key import RsaPublicKey
@@ -55,6 +56,10 @@ class TransitRsaKeyHolder:
         if not versions:
             raise Unavailable("Vault shows a key without versions")
         return tuple(sorted(versions, key=lambda held: held.version))
+
+    async def create_version(self) -> HeldKeyVersion:
+        """See ``KeyHolder.create_version``."""
+        return await rotate_transit_key(self._access, self, self._key_name, self._mount_path)
 
 
 def _held(number: str, version: _Version) -> HeldKeyVersion:

@@ -16,3 +16,11 @@ class KeyHolder(Protocol):
         Raises ``Unavailable`` when the holder does not answer, has no such key, or answers something else than keys.
         """
         ...
+
+    async def create_version(self) -> HeldKeyVersion:
+        """Make a new version, the newest from then on, and return it. It signs nothing until somebody asks it to.
+
+        A call whose answer is lost may have made one. Raises ``KeyVersionNotPermitted`` where the holder leaves that to
+        an operator, and ``Unavailable``.
+        """
+        ...
