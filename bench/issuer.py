@@ -29,6 +29,8 @@ from paseport_issuer.app import Issuer
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
 from paseport_issuer.use_cases.create_user import CreateUserCommand
+from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
+from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.wiring import IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
@@ -83,7 +85,7 @@ _ACTOR: Final = Actor("00000000-0000-7000-8000-000000000001", "cli")
 
 @dataclass(frozen=True, slots=True)
 class OpenIssuer:
-    """An issuer and what it was made of. ``keys`` signs and verifies."""
+    """An issuer and what it was made of. ``keys`` signs."""
 
     issuer: Issuer
     adapters: IssuerAdapters
@@ -150,12 +152,25 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
         cookie_secure=False,
         login_attempts_per_address=1_000_000,
     )
-    keys = KeyFile(folder / "keys.json", clock, randomness)
-    id_keys = RsaKeyFile(folder / "id-keys.json", clock)
+    holder = KeyFile(folder / "keys.json", clock, randomness)
+    id_holder = RsaKeyFile(folder / "id-keys.json", clock)
     async with AsyncExitStack() as stack:
         engine = create_engine_for(url)
         stack.push_async_callback(engine.dispose)
         record = SqlRecord(engine)
+        keys, id_keys = (
+            KeepSigningKeys(
+                key_name=name,
+                record=record,
+                holder=held,
+                document_max_age=settings.key_document_max_age,
+                clock=clock,
+                ids=NewIds(clock, randomness),
+            )
+            for name, held in (("paseport-access", holder), ("paseport-id", id_holder))
+        )
+        await keys.load()
+        await id_keys.load()
         hasher = BcryptPasswordHasher({1: Secret(randomness.token_bytes(32))}, 1, cost)
         stack.callback(hasher.close)
         if redis is None:
@@ -177,7 +192,7 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
             pending=stores.pending,
             hasher=hasher,
             signing_keys=keys,
-            token_signer=PasetoTokenSigner(keys, keys),
+            token_signer=PasetoTokenSigner(keys, holder),
             token_verifier=TokenVerifier(
                 OwnKeys(keys),
                 issuer=ORIGIN,
@@ -190,13 +205,13 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
             ),
             key_document=KeyDocument(keys),
             id_keys=id_keys,
-            id_token_signer=JoseIdTokenSigner(id_keys, id_keys),
+            id_token_signer=JoseIdTokenSigner(id_keys, id_holder),
             id_token_reader=JoseIdTokenReader(id_keys, issuer=ORIGIN),
             jwks_document=JwksDocument(id_keys),
             clock=clock,
             randomness=randomness,
         )
-        yield OpenIssuer(Issuer(settings, adapters), adapters, keys, record)
+        yield OpenIssuer(Issuer(settings, adapters), adapters, holder, record)
 
 
 async def _serve(cost: int, accounts: int, redis: RedisVariables | None) -> None:

@@ -32,6 +32,7 @@ from paseport_issuer.handlers.cookies import Cookies
 from paseport_issuer.handlers.documents import PASERK, public_documents
 from paseport_issuer.handlers.for_verifiers import read_verifier_feed, read_verifier_principal
 from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
+from paseport_issuer.handlers.keys import keys_router
 from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_handler
 from paseport_issuer.handlers.logout import confirm_logout, logout_router
 from paseport_issuer.handlers.me import own_account_router, provide_holder
@@ -95,6 +96,7 @@ class Issuer:
                 verifiers_router,
                 read_verifier_feed,
                 read_verifier_principal,
+                keys_router,
                 own_account_router,
                 authorization_router,
                 show_transaction,
@@ -209,6 +211,7 @@ class Issuer:
             "reset": use.issue_password_reset,
             "resolve": use.resolve_subject,
             "revoke_token": use.revoke_token,
+            "rotations": use.rotations,
             "sign_in_app": use.sign_in_app,
             "subjects": use.find_subject,
             "user_info": use.read_user_info,

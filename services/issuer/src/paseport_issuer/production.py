@@ -85,6 +85,7 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             key_name=settings.transit_key,
             record=record,
             holder=TransitKeyHolder(vault, settings.transit_key, settings.mount_path),
+            document_max_age=settings.issuer.key_document_max_age,
             clock=clock,
             ids=NewIds(clock, randomness),
         )
@@ -93,6 +94,7 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             key_name=settings.id_key,
             record=record,
             holder=TransitRsaKeyHolder(vault, settings.id_key, settings.mount_path),
+            document_max_age=settings.issuer.key_document_max_age,
             clock=clock,
             ids=NewIds(clock, randomness),
         )

@@ -30,7 +30,6 @@ from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 from paseport_shared.domain.ports.session_store import SessionStore
-from paseport_shared.domain.ports.signing_keys import SigningKeys
 from paseport_shared.domain.ports.token_signer import TokenSigner
 from paseport_shared.domain.ports.transaction_store import TransactionStore
 from paseport_shared.domain.revocation_relay import RevocationRelay
@@ -62,6 +61,7 @@ from paseport_issuer.use_cases.introspect_token import IntrospectToken
 from paseport_issuer.use_cases.issue_machine_token import IssueMachineToken
 from paseport_issuer.use_cases.issue_password_reset import IssuePasswordReset
 from paseport_issuer.use_cases.issue_tokens import IssueTokens
+from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
 from paseport_issuer.use_cases.limit_attempts import LimitAttempts
 from paseport_issuer.use_cases.load_read_models import LoadReadModels
 from paseport_issuer.use_cases.login_local import LoginLocal
@@ -88,6 +88,7 @@ from paseport_issuer.use_cases.resolve_subject import ResolveSubject
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
 from paseport_issuer.use_cases.revoke_token import RevokeToken
 from paseport_issuer.use_cases.roll_client_secret import RollClientSecret
+from paseport_issuer.use_cases.rotate_signing_keys import KeyRotations, RotateSigningKeys
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
 from paseport_issuer.use_cases.sign_id_token import SignIdToken
 from paseport_issuer.use_cases.sign_in_app import SignInApp
@@ -114,13 +115,13 @@ class IssuerAdapters:
     feed: RevocationFeed
     pending: PendingRecord
     hasher: PasswordHasher
-    signing_keys: SigningKeys
+    signing_keys: KeepSigningKeys
     token_signer: TokenSigner
     token_verifier: TokenVerifier
     any_token_verifier: TokenVerifier
     """Takes access tokens for every audience: of clients that ask what a token is."""
     key_document: KeyDocument
-    id_keys: SigningKeys
+    id_keys: KeepSigningKeys
     id_token_signer: IdTokenSigner
     id_token_reader: IdTokenReader
     jwks_document: KeyDocument
@@ -159,6 +160,7 @@ class UseCases:
     roll_verifier_secret: RollClientSecret
     read_verifiers: ReadClients
     authenticate_verifier: AuthenticateVerifier
+    rotations: KeyRotations
     authorize: Authorize
     transactions: SignInTransactions
     give_consent: GiveConsent
@@ -203,6 +205,8 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
     resolve_subject = ResolveSubject(record, adapters.roles)
     find_subject = FindSubject(adapters.roles, resolve_subject, clock)
     revocations = RevocationList(clock)
+    for kept in (adapters.signing_keys, adapters.id_keys):
+        revocations.listen(kept)
     relay = RevocationRelay(revocations, epoch=int.from_bytes(randomness.token_bytes(6)))
     publisher = PublishRevocations(adapters.publisher, revocations)
     sign = SignAccessToken(issuer, settings.access_token_ttl, adapters.token_signer, clock, ids)
@@ -218,6 +222,18 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
     project = ProjectUser(record, adapters.roles, publisher, revoke, clock)
     project_client = ProjectClient(record, adapters.clients)
     client_rules = settings.client_rules
+
+    def rotation_of(keys: KeepSigningKeys) -> RotateSigningKeys:
+        return RotateSigningKeys(
+            keys=keys,
+            record=record,
+            publisher=publisher,
+            document_max_age=settings.key_document_max_age,
+            token_lifetime=settings.access_token_ttl,
+            clock=clock,
+            ids=ids,
+        )
+
     limits = LimitAttempts(adapters.limiter, clock, attempts_per_address=settings.login_attempts_per_address)
     open_session = OpenSession(
         sessions=adapters.sessions,
@@ -361,6 +377,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         ),
         read_verifiers=ReadClients({}, record, verifier),
         authenticate_verifier=AuthenticateVerifier(AuthenticateClient(find_verifier, clock), limits),
+        rotations=KeyRotations(access=rotation_of(adapters.signing_keys), id=rotation_of(adapters.id_keys)),
         authorize=authorize,
         transactions=transactions,
         give_consent=GiveConsent(authorize=authorize, transactions=transactions, record=record, clock=clock, ids=ids),

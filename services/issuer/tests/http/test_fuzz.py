@@ -76,6 +76,8 @@ _RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "require_pkce": st.booleans(),
     "access_token_lifetime": st.one_of(st.none(), st.integers(-1, 400), st.just(10**30)),
     "refresh_lifetime": st.one_of(st.none(), st.integers(0, 10**7)),
+    "create": st.booleans(),
+    "replace": st.booleans(),
     "previous_expires_in": st.one_of(st.integers(-1, 10**7), st.just(10**30)),
 }
 
@@ -138,9 +140,14 @@ _FIELDS = {
     "/verifiers/v1/{verifier_id}": ["name", "audience"],
     "/verifiers/v1/{verifier_id}/secrets": ["previous_expires_in"],
     "/verifiers/v1/principals": ["subject"],
+    "/keys/v1/{key}/publish": ["create"],
+    "/keys/v1/{key}/versions/{version}/revoke": ["replace"],
 }
 _ENDS_THE_CALLER = {"/me/v1/sessions/end-all"}
 """Left out, so that the token stays good."""
+# Not of the key that signed the caller's own token, which is to stay good.
+_KEYS = st.sampled_from(["id", "id", "id", "ID", "access-", UNKNOWN_ID, "..", "%00", "%ff"])
+_VERSIONS = st.sampled_from(["1", "1", "2", "3", "0", "-1", "01", "9" * 30, "x", "%00"])
 _ACCESS_IDS = st.sampled_from(["0" * 22, "0" * 22, "z" * 22, "..", "%00", "%ff", "x"])
 _NO_VERIFIER_IDS = st.sampled_from(["feed", "principals", "shop", UNKNOWN_ID, "..", "%00", "%ff", "%F0%9F%98%80"])
 _CLIENT_IDS = st.sampled_from(["shop", "shop", "shop", "bff", "Shop", UNKNOWN_ID, "..", "%00", "%ff", "%F0%9F%98%80"])
@@ -209,7 +216,9 @@ def requests(
         .replace("{client_id}", draw(_CLIENT_IDS))
         .replace("{verifier_id}", draw(st.one_of(st.just(credentials.other_verifier), _NO_VERIFIER_IDS)))
         .replace("{session_id}", draw(_ACCESS_IDS))
-        .replace("{device_id}", draw(_ACCESS_IDS)),
+        .replace("{device_id}", draw(_ACCESS_IDS))
+        .replace("{key}", draw(_KEYS))
+        .replace("{version}", draw(_VERSIONS)),
         [(name, draw(_QUERY.get(name, _ENCODABLE))) for name in names],
         headers,
         draw(bodies(_FIELDS[path])) if has_body else None,

@@ -91,7 +91,8 @@ def routes(app: Litestar) -> Iterator[tuple[str, str]]:
         for handler in getattr(route, "route_handlers", []):
             if isinstance(handler, HTTPRouteHandler):
                 for method in sorted(handler.http_methods):
-                    yield method, route.path.replace("{user_id:uuid}", USER_ID)
+                    path = route.path.replace("{user_id:uuid}", USER_ID)
+                    yield method, path.replace("{key:str}", "id").replace("{version:int}", "1")
 
 
 def last_if_it_ends_the_session(route: tuple[str, str]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -25,9 +24,8 @@ async def running_on_sqlite(
     url = f"sqlite:///{folder / 'record.db'}"
     await migrations.upgrade(url)
     engine = create_engine_for(url)
-    world = IssuerWorld(folder, settings)
-    world.record = SqlRecord(engine)  # type: ignore[assignment] - the world of the tests is written for any record
-    world.adapters = replace(world.adapters, record=world.record)
+    world = IssuerWorld(folder, settings, SqlRecord(engine))
+    await world.load_keys()
     try:
         async with running(world) as http:
             yield http, engine

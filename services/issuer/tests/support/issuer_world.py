@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
 from paseport_issuer.use_cases.create_user import CreateUserCommand
 from paseport_issuer.use_cases.end_session import EndSessionCommand
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens
+from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
 from paseport_issuer.use_cases.login_local import LoginLocalCommand
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand
@@ -47,6 +49,7 @@ from paseport_shared.adapters.memory.transaction_store import MemoryTransactionS
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
+from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.domain.models.audit import Actor, AuditEvent
 from paseport_shared.domain.models.client import api_audience, built_in_clients
 from paseport_shared.domain.models.user import User
@@ -113,16 +116,23 @@ def issuer_settings(**changes: object) -> Settings:
 class IssuerWorld:
     """The issuer's use cases, and short ways to act on them."""
 
-    def __init__(self, folder: Path, settings: Settings | None = None) -> None:
+    def __init__(self, folder: Path, settings: Settings | None = None, record: SqlRecord | None = None) -> None:
         self.settings = settings or issuer_settings()
         self.clock = ManualClock()
         self.randomness = SeededRandomness()
         self.outages = Outages()
-        self.keys = KeyFile(folder / "keys.json", self.clock, self.randomness)
-        self.signer = SwitchedSigner(self.keys, self.outages.vault)
-        self.id_keys = RsaKeyFile(write_id_keys(folder / "id-keys.json"), self.clock)
-        self.id_signer = SwitchedSigner(self.id_keys, self.outages.vault)
-        self.record = MemoryRecord(self.outages.mariadb)
+        self.holder = KeyFile(folder / "keys.json", self.clock, self.randomness)
+        self.signer = SwitchedSigner(self.holder, self.outages.vault)
+        self.id_holder = RsaKeyFile(write_id_keys(folder / "id-keys.json"), self.clock)
+        self.id_signer = SwitchedSigner(self.id_holder, self.outages.vault)
+        # Tests are written for any record.
+        self.record: MemoryRecord = MemoryRecord(self.outages.mariadb) if record is None else record  # type: ignore[assignment]
+        self.keys = self._keep("paseport-access", self.holder)
+        self.id_keys = self._keep("paseport-id", self.id_holder)
+        if record is None:
+            # In memory nothing is waited for, so a constructor can do it.
+            with suppress(StopIteration):
+                self.load_keys().send(None)
         self.sessions = MemorySessionStore(self.settings.session_policy, self.outages.redis)
         self.families = MemoryRefreshTokenStore(self.settings.refresh_policy, self.outages.redis)
         self.roles = MemoryRoleDirectory(self.outages.redis)
@@ -167,6 +177,21 @@ class IssuerWorld:
             randomness=self.randomness,
         )
         self.use: UseCases = wire(self.settings, self.adapters)
+
+    async def load_keys(self) -> None:
+        """Let the issuer know its keys, as its process does before it serves."""
+        await self.keys.load()
+        await self.id_keys.load()
+
+    def _keep(self, key_name: str, holder: KeyFile | RsaKeyFile) -> KeepSigningKeys:
+        return KeepSigningKeys(
+            key_name=key_name,
+            record=self.record,
+            holder=holder,
+            document_max_age=self.settings.key_document_max_age,
+            clock=self.clock,
+            ids=NewIds(self.clock, self.randomness),
+        )
 
     async def close(self) -> None:
         """Give the hashing threads back."""
@@ -220,13 +245,14 @@ class IssuerWorld:
         return await self.use.read_users.one(user_id)
 
     async def audited(self) -> list[AuditEvent]:
-        """Return the audit log, oldest first, with pending entries brought in."""
+        """Return the audit log, oldest first, with pending entries brought in; without the first start's own."""
         await self.use.record_pending.drain()
 
         async def read(transaction: RecordTransaction) -> tuple[AuditEvent, ...]:
             return await transaction.audit.latest(1_000)
 
-        return list(reversed(await self.record.transact(read)))
+        recorded = reversed(await self.record.transact(read))
+        return [event for event in recorded if event.action != "signing_key.activated"]
 
     async def actions(self) -> list[str]:
         """Return the audited actions, oldest first."""

@@ -210,6 +210,7 @@ class Rotation:
             key_name=key.name,
             record=world.record,
             holder=self._holder,
+            document_max_age=world.settings.key_document_max_age,
             clock=world.clock,
             ids=NewIds(world.clock, world.randomness),
         )
@@ -226,7 +227,9 @@ class Rotation:
         number = self._key.rotate()
         held = (await self._holder.versions())[-1]
         now = self._world.clock.now()
-        key = VerificationKey(number, held.kid, held.public_key, KeyStatus.PUBLISHED, now, None, held.algorithm)
+        # A while ago: nobody waits here.
+        since = now - timedelta(minutes=5)
+        key = VerificationKey(number, held.kid, held.public_key, KeyStatus.PUBLISHED, since, None, held.algorithm)
 
         async def add(transaction: RecordTransaction) -> None:
             await transaction.signing_keys.add(SigningKey(self._key.name, key, now))

@@ -42,6 +42,9 @@ from paseport_testkit.harness.vault import ACCESS_KEY, DevVault, SealableVault, 
 from vault_support import create_key
 
 KEY_NAME = "paseport-access"
+MAX_AGE = timedelta(seconds=60)
+KNOWN = timedelta(seconds=12)
+"""How long after it was published a version that nobody waited for signs."""
 
 T = TypeVar("T")
 Open = Callable[..., VaultAccess]
@@ -75,15 +78,15 @@ class World:
         self.signer = MemoryKeyHolder(self.clock, self.randomness, self.signer_outage)
 
     def issuer(
-        self, *, signer: KeyHolder | None = None, key_name: str = KEY_NAME, refresh_seconds: float = 60
+        self, *, signer: KeyHolder | None = None, key_name: str = KEY_NAME, max_age: timedelta = MAX_AGE
     ) -> KeepSigningKeys:
         return KeepSigningKeys(
             key_name=key_name,
             record=self.record,
             holder=signer or self.signer,
+            document_max_age=max_age,
             clock=self.clock,
             ids=NewIds(self.clock, self.randomness),
-            refresh_seconds=refresh_seconds,
         )
 
     async def started(self, *, signer: KeyHolder | None = None) -> KeepSigningKeys:
@@ -121,7 +124,9 @@ def world() -> World:
 
 def a_key(version: int, status: KeyStatus) -> VerificationKey:
     public_key = version.to_bytes(32)
-    return VerificationKey(version, public_key_id(public_key), public_key, status, START, START + timedelta(hours=1))
+    return VerificationKey(
+        version, public_key_id(public_key), public_key, status, START - KNOWN, START + timedelta(hours=1)
+    )
 
 
 def critical(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -313,7 +318,7 @@ async def test_what_another_issuer_did_to_a_key_is_known_at_the_next_look(world:
     first = await issuer.active()
     world.signer.rotate()
     held = (await world.signer.versions())[1]
-    second = VerificationKey(2, held.kid, held.public_key, KeyStatus.PUBLISHED, START, None)
+    second = VerificationKey(2, held.kid, held.public_key, KeyStatus.PUBLISHED, START - KNOWN, None)
 
     await world.add(second)
     await issuer.load()
@@ -329,7 +334,7 @@ async def test_what_another_issuer_did_to_a_key_is_known_at_the_next_look(world:
 
 async def test_the_background_work_follows_the_record_through_outages(world: World) -> None:
     """KR-04: an emergency revocation reaches the other issuers without anybody asking them."""
-    issuer = world.issuer(refresh_seconds=0.01)
+    issuer = world.issuer(max_age=timedelta(seconds=0.04))
     await issuer.load()
     task = asyncio.create_task(issuer())
 
@@ -392,7 +397,7 @@ async def test_an_old_version_that_the_signer_has_archived_disturbs_nobody(
     held = (await world.signer.versions())[0]
     await world.add(
         a_key(7, KeyStatus.RETIRED),
-        VerificationKey(1, held.kid, held.public_key, KeyStatus.ACTIVE, START, None),
+        VerificationKey(1, held.kid, held.public_key, KeyStatus.ACTIVE, START - KNOWN, None),
     )
 
     issuer = await world.started()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,9 +30,8 @@ async def recorded(tmp_path: Path, database_url: str) -> AsyncIterator[IssuerWor
     """An issuer whose record is on MariaDB."""
     await migrations.upgrade(database_url)
     engine = create_engine_for(database_url)
-    world = IssuerWorld(tmp_path)
-    world.record = SqlRecord(engine)  # type: ignore[assignment] - the world of the tests is written for any record
-    world.adapters = replace(world.adapters, record=world.record)
+    world = IssuerWorld(tmp_path, record=SqlRecord(engine))
+    await world.load_keys()
     world.use = wire(world.settings, world.adapters)
     yield world
     await world.close()

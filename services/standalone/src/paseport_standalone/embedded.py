@@ -30,6 +30,8 @@ from paseport_api.wiring import ApiAdapters
 from paseport_issuer.app import Issuer
 from paseport_issuer.settings import Settings as IssuerSettings
 from paseport_issuer.use_cases.ensure_accounts import FirstAdmin
+from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
+from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.wiring import IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
@@ -55,7 +57,9 @@ from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.adapters.system.randomness import SystemRandomness
+from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_standalone.app_build import AppBuild
 from paseport_standalone.asgi import ASGIApp
@@ -66,6 +70,10 @@ from paseport_standalone.settings import EmbeddedSettings
 from paseport_standalone.spa import Spa
 
 _PEPPER_VERSION: Final = 1
+ACCESS_KEY_NAME: Final = "paseport-access"
+ID_KEY_NAME: Final = "paseport-id"
+"""What the keys in the files are called on record: as in Vault."""
+_ACTOR: Final = Actor("paseport", "paseport")
 _IN_PROCESS: Final = "http://issuer.internal"
 """A name for addresses that never become a connection."""
 _MAX_LIFETIME: Final = timedelta(hours=1)
@@ -91,14 +99,14 @@ async def open_embedded(
     origin = origin_of(port)
     clock, randomness = SystemClock(), SystemRandomness()
     secrets = folder.load_secrets(randomness)
-    keys = KeyFile(folder.key_file, clock, randomness)
-    id_keys = RsaKeyFile(folder.id_key_file, clock)
     await migrations.upgrade(folder.database_url)
 
     async with AsyncExitStack() as stack:
         engine = create_engine_for(folder.database_url)
         stack.push_async_callback(engine.dispose)
         record = SqlRecord(engine)
+        holder = KeyFile(folder.key_file, clock, randomness, first_version=await _next_version(record, ACCESS_KEY_NAME))
+        id_holder = RsaKeyFile(folder.id_key_file, clock, first_version=await _next_version(record, ID_KEY_NAME))
         hasher = BcryptPasswordHasher({_PEPPER_VERSION: secrets.password_pepper}, _PEPPER_VERSION)
         stack.callback(hasher.close)
 
@@ -107,6 +115,7 @@ async def open_embedded(
             refresh_key=secrets.refresh_key,
             service_secret=secrets.service_secret,
             cli_secret=secrets.cli_secret,
+            key_document_max_age=settings.key_document_max_age,
             cookie_secure=False,
             allowed_hosts=(origin.removeprefix("http://"),),
             login_attempts_per_address=settings.login_attempts_per_address,
@@ -119,6 +128,17 @@ async def open_embedded(
         roles = MemoryRoleDirectory()
         # The moment of the start, so that a verifier's position of an earlier start means nothing.
         feed = MemoryRevocationFeed(time.time_ns() // 1_000_000)
+        keys, id_keys = (
+            KeepSigningKeys(
+                key_name=name,
+                record=record,
+                holder=held,
+                document_max_age=issuer_settings.key_document_max_age,
+                clock=clock,
+                ids=NewIds(clock, randomness),
+            )
+            for name, held in ((ACCESS_KEY_NAME, holder), (ID_KEY_NAME, id_holder))
+        )
         issuer_adapters = IssuerAdapters(
             record=record,
             sessions=sessions,
@@ -133,7 +153,7 @@ async def open_embedded(
             pending=MemoryPendingRecord(),
             hasher=hasher,
             signing_keys=keys,
-            token_signer=PasetoTokenSigner(keys, keys),
+            token_signer=PasetoTokenSigner(keys, holder),
             token_verifier=TokenVerifier(
                 OwnKeys(keys), issuer=origin, audience=api_audience(origin), max_lifetime=_MAX_LIFETIME, clock=clock
             ),
@@ -142,13 +162,19 @@ async def open_embedded(
             ),
             key_document=KeyDocument(keys),
             id_keys=id_keys,
-            id_token_signer=JoseIdTokenSigner(id_keys, id_keys),
+            id_token_signer=JoseIdTokenSigner(id_keys, id_holder),
             id_token_reader=JoseIdTokenReader(id_keys, issuer=origin),
             jwks_document=JwksDocument(id_keys),
             clock=clock,
             randomness=randomness,
+            jobs={"keep signing keys": keys, "keep the keys of ID tokens": id_keys},
         )
         issuer = Issuer(issuer_settings, issuer_adapters)
+        for rotation in issuer.use.rotations.named().values():
+            # A key file that was removed is not out of reach, it is gone: the new one signs (KR-06).
+            await rotation.revoke_lost(_ACTOR)
+        await keys.load()
+        await id_keys.load()
         issuer_public, issuer_internal = issuer.public_app(), issuer.internal_app()
 
         key_document_http = await stack.enter_async_context(
@@ -197,3 +223,12 @@ async def open_embedded(
             internal=InternalDispatch(port=internal_port, api=api_internal, issuer=issuer_internal),
             first_admin=first_admin,
         )
+
+
+async def _next_version(record: Record, key_name: str) -> int:
+    """Return a number for the first version of a new key file, which no version on record has."""
+
+    async def read(transaction: RecordTransaction) -> int:
+        return max((known.key.version for known in await transaction.signing_keys.versions(key_name)), default=0)
+
+    return await record.transact(read) + 1

@@ -23,6 +23,8 @@ from paseport_api.settings import Settings as ApiSettings
 from paseport_api.wiring import ApiAdapters
 from paseport_issuer.app import Issuer
 from paseport_issuer.settings import Settings as IssuerSettings
+from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
+from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.wiring import IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
@@ -46,7 +48,7 @@ from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import api_audience
-from paseport_shared.domain.models.signing_key import VerificationKey
+from paseport_shared.domain.models.signing_key import HeldKeyVersion
 from paseport_shared.http.openapi import openapi_document
 
 _ISSUER: Final = "https://auth.example.com"
@@ -55,19 +57,13 @@ _NO_SECRET: Final = b"\0" * 32
 
 
 class _NoKeys:
-    """Key ports without a key: a description signs nothing."""
+    """Who holds no key: a description signs nothing."""
 
-    async def active(self) -> VerificationKey:
+    async def versions(self) -> tuple[HeldKeyVersion, ...]:
         raise Unavailable("no key")
 
-    async def published(self) -> tuple[VerificationKey, ...]:
-        return ()
-
-    async def find(self, kid: str) -> VerificationKey | None:
-        return None
-
-    async def find_past(self, kid: str) -> VerificationKey | None:
-        return None
+    async def create_version(self) -> HeldKeyVersion:
+        raise Unavailable("no key")
 
     async def sign(self, message: bytes, *, key_version: int) -> bytes:
         raise Unavailable("no key")
@@ -87,7 +83,15 @@ def main(arguments: list[str]) -> int:
 
 
 def _apps() -> dict[str, Litestar]:
-    clock, keys = SystemClock(), _NoKeys()
+    clock, randomness, holder, record = SystemClock(), SystemRandomness(), _NoKeys(), MemoryRecord()
+    keys = KeepSigningKeys(
+        key_name="none",
+        record=record,
+        holder=holder,
+        document_max_age=timedelta(seconds=60),
+        clock=clock,
+        ids=NewIds(clock, randomness),
+    )
     verifier = TokenVerifier(
         OwnKeys(keys), issuer=_ISSUER, audience=api_audience(_ISSUER), max_lifetime=timedelta(hours=1), clock=clock
     )
@@ -100,7 +104,7 @@ def _apps() -> dict[str, Litestar]:
     feed, roles = MemoryRevocationFeed(0), MemoryRoleDirectory()
     sessions = MemorySessionStore(issuer_settings.session_policy)
     issuer_adapters = IssuerAdapters(
-        record=MemoryRecord(),
+        record=record,
         sessions=sessions,
         families=MemoryRefreshTokenStore(issuer_settings.refresh_policy),
         transactions=MemoryTransactionStore(),
@@ -113,16 +117,16 @@ def _apps() -> dict[str, Litestar]:
         pending=MemoryPendingRecord(),
         hasher=BcryptPasswordHasher({1: Secret(_NO_SECRET)}, 1),
         signing_keys=keys,
-        token_signer=PasetoTokenSigner(keys, keys),
+        token_signer=PasetoTokenSigner(keys, holder),
         token_verifier=verifier,
         any_token_verifier=verifier,
         key_document=KeyDocument(keys),
         id_keys=keys,
-        id_token_signer=JoseIdTokenSigner(keys, keys),
+        id_token_signer=JoseIdTokenSigner(keys, holder),
         id_token_reader=JoseIdTokenReader(keys, issuer=_ISSUER),
         jwks_document=JwksDocument(keys),
         clock=clock,
-        randomness=SystemRandomness(),
+        randomness=randomness,
     )
     internal = InternalClient(httpx.AsyncClient(base_url=_INTERNAL), issuer_settings.service_secret)
     api_settings = ApiSettings(

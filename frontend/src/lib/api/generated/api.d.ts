@@ -178,11 +178,14 @@ export interface components {
         /**
          * ProblemResponse
          * @description The body of every refusal outside the OAuth endpoints (RFC 9457). ``code`` is stable; people read ``detail``.
+         *
+         *         ``not_before`` is when the same request will be possible, where that is known to the second.
          */
         ProblemResponse: {
             code: string;
             detail: string;
             errors?: components["schemas"]["ProblemField"][];
+            not_before?: string;
             request_id: string;
             status: number;
             title: string;

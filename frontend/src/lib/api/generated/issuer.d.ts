@@ -362,6 +362,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/keys/v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListKeys
+         * @description Return every version of both keys with the step that it may take, oldest first.
+         */
+        get: operations["list_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/keys/v1/{key}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PublishKey
+         * @description Publish a version that is to sign: verifiers learn it. One that is published already is returned as it is.
+         */
+        post: operations["publish_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/keys/v1/{key}/versions/{version}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ActivateKey
+         * @description Let a published version sign once every verifier can know it; the one before retires.
+         */
+        post: operations["activate_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/keys/v1/{key}/versions/{version}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RetireKey
+         * @description Take a version whose tokens have all expired out of the key document.
+         */
+        post: operations["retire_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/keys/v1/{key}/versions/{version}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RevokeKey
+         * @description Refuse everything that a version has signed, at once, the caller's own token too.
+         */
+        post: operations["revoke_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me/v1/consents": {
         parameters: {
             query?: never;
@@ -1038,11 +1138,49 @@ export interface components {
             keys: components["schemas"]["JsonWebKeyResponse"][];
         };
         /**
+         * KeyAlgorithm
+         * @description What a key signs with, and so what for. No key does both.
+         * @enum {string}
+         */
+        KeyAlgorithm: "ed25519" | "rs256";
+        /**
          * KeyDocumentResponse
          * @description The keys that check access tokens.
          */
         KeyDocumentResponse: {
             keys: components["schemas"]["PublishedKeyResponse"][];
+        };
+        /** KeyListResponse */
+        KeyListResponse: {
+            items: components["schemas"]["KeyVersionResponse"][];
+        };
+        /**
+         * KeyStatus
+         * @description Life of a key version (design §3): only ACTIVE signs; all but RETIRED and REVOKED verify.
+         * @enum {string}
+         */
+        KeyStatus: "published" | "active" | "retiring" | "retired" | "revoked";
+        /**
+         * KeyStep
+         * @description What may be next for a version, besides being revoked.
+         * @enum {string}
+         */
+        KeyStep: "activate" | "retire";
+        /** KeyVersionResponse */
+        KeyVersionResponse: {
+            algorithm: components["schemas"]["KeyAlgorithm"];
+            key: string;
+            key_name: string;
+            kid: string;
+            next_step: components["schemas"]["KeyStep"] | null;
+            not_after: string | null;
+            /** Format: date-time */
+            not_before: string;
+            possible_from: string | null;
+            /** Format: date-time */
+            since: string;
+            status: components["schemas"]["KeyStatus"];
+            version: number;
         };
         /** LiveResponse */
         LiveResponse: {
@@ -1153,15 +1291,23 @@ export interface components {
         /**
          * ProblemResponse
          * @description The body of every refusal outside the OAuth endpoints (RFC 9457). ``code`` is stable; people read ``detail``.
+         *
+         *         ``not_before`` is when the same request will be possible, where that is known to the second.
          */
         ProblemResponse: {
             code: string;
             detail: string;
             errors?: components["schemas"]["ProblemField"][];
+            not_before?: string;
             request_id: string;
             status: number;
             title: string;
             type: string;
+        };
+        /** PublishKeyRequest */
+        PublishKeyRequest: {
+            /** @default true */
+            create: boolean;
         };
         /**
          * PublishedKeyResponse
@@ -1203,6 +1349,16 @@ export interface components {
             email: string;
             roles: string[];
             username: string;
+        };
+        /** RevokeKeyRequest */
+        RevokeKeyRequest: {
+            /** @default false */
+            replace: boolean;
+        };
+        /** RevokedKeyResponse */
+        RevokedKeyResponse: {
+            revoked: components["schemas"]["KeyVersionResponse"];
+            signs: components["schemas"]["KeyVersionResponse"] | null;
         };
         /** RollSecretRequest */
         RollSecretRequest: {
@@ -1806,6 +1962,130 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReadyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyListResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    publish_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyVersionResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    activate_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyVersionResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    retire_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyVersionResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedKeyResponse"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -24,15 +24,21 @@ class MemoryKeyHolder:
         self._randomness = randomness
         self._outage = outage or MemoryOutage()
         self._versions: list[HeldKeyVersion] = []
-        self._permits = permits
+        self._newest = 0
+        self.permits = permits
         self.rotate()
 
     def rotate(self) -> HeldKeyVersion:
         """Make a new version, as an operator does."""
         public_key = self._randomness.token_bytes(32)
-        version = len(self._versions) + 1
+        self._newest += 1
+        version = self._newest
         self._versions.append(HeldKeyVersion(version, public_key_id(public_key), public_key, self._clock.now()))
         return self._versions[-1]
+
+    def forget(self) -> None:
+        """Lose every version. The next one does not get the number of one that was."""
+        self._versions.clear()
 
     async def versions(self) -> tuple[HeldKeyVersion, ...]:
         """See ``KeyHolder.versions``."""
@@ -42,6 +48,6 @@ class MemoryKeyHolder:
     async def create_version(self) -> HeldKeyVersion:
         """See ``KeyHolder.create_version``."""
         self._outage.check()
-        if not self._permits:
+        if not self.permits:
             raise KeyVersionNotPermitted("rotate the key in memory")
         return self.rotate()
