@@ -10,6 +10,7 @@ const backendPrefixes = [
 	'/auth/',
 	'/users/v1',
 	'/clients/',
+	'/keys/',
 	'/me/',
 	'/audit/',
 	'/oauth2/',

@@ -13,6 +13,7 @@ ISSUER: Final = (
     "/auth/",
     "/users/v1",
     "/clients/",
+    "/keys/",
     "/me/",
     "/audit/",
     "/oauth2/",

@@ -194,7 +194,7 @@ def _issuer(folder: DataFolder) -> Check:
         return Check("issuer", "ok", "Not running.", "Start it with `paseport run`.")
     try:
         with connect_here(folder) as issuer:
-            signing = [key for key in issuer.published_keys() if key.status == "active"]
+            signing = [key for key in issuer.key_versions() if key.status == "active"]
     except CommandFailed as error:
         return Check("issuer", "fail", error.message, error.advice)
     if not signing:

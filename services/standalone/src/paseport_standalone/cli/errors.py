@@ -21,7 +21,10 @@ class FieldError(msgspec.Struct, frozen=True):
 
 
 class CommandFailed(Exception):
-    """A command's end without success: a stable ``code``, a sentence, and, where there is one, what to do about it."""
+    """A command's end without success: a stable ``code``, a sentence, and, where there is one, what to do about it.
+
+    ``retry_after``: in so many seconds, the issuer says, the same may succeed.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class CommandFailed(Exception):
         advice: str | None = None,
         errors: Sequence[FieldError] = (),
         exit_code: int = FAILED,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -38,3 +42,4 @@ class CommandFailed(Exception):
         self.advice = advice
         self.errors = tuple(errors)
         self.exit_code = exit_code
+        self.retry_after = retry_after

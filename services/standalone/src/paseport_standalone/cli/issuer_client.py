@@ -136,17 +136,31 @@ class RolledSecret(msgspec.Struct, frozen=True):
     secrets: tuple[SecretView, ...]
 
 
-class KeyView(msgspec.Struct, frozen=True):
-    """A verification key as the key document names it."""
+class KeyVersionView(msgspec.Struct, frozen=True):
+    """A version of a key as the issuer shows it, with the step that it may take, and from when."""
 
+    key: str
+    key_name: str
+    algorithm: str
+    version: int
     kid: str
     status: str
-    not_before: str | None
+    not_before: str
     not_after: str | None
+    since: str
+    next_step: str | None
+    possible_from: str | None
 
 
-class _KeyDocument(msgspec.Struct, frozen=True):
-    keys: tuple[KeyView, ...]
+class RevokedKey(msgspec.Struct, frozen=True):
+    """A version that was revoked, and the one that signs from now on, if any."""
+
+    revoked: KeyVersionView
+    signs: KeyVersionView | None
+
+
+class _KeyList(msgspec.Struct, frozen=True):
+    items: tuple[KeyVersionView, ...]
 
 
 class _Metadata(msgspec.Struct, frozen=True):
@@ -245,6 +259,22 @@ class IssuerClient:
     def published_keys(self) -> tuple[KeyView, ...]:
         """Return the published keys."""
         return read(self._send("GET", "/.well-known/paserk.json"), _KeyDocument).keys
+    def key_versions(self) -> tuple[KeyVersionView, ...]:
+        """Return every version of every key."""
+        return read(self._send("GET", "/keys/v1"), _KeyList).items
+
+    def publish_key(self, key: str, *, create: bool) -> KeyVersionView:
+        """Publish a version of a key, a new one where none waits and it is to be made."""
+        return read(self._send("POST", f"/keys/v1/{key}/publish", json={"create": create}), KeyVersionView)
+
+    def step_key(self, key: str, version: int, step: str) -> KeyVersionView:
+        """Let a version take a step: ``activate`` or ``retire``."""
+        return read(self._send("POST", f"/keys/v1/{key}/versions/{version}/{step}"), KeyVersionView)
+
+    def revoke_key(self, key: str, version: int, *, replace: bool) -> RevokedKey:
+        """Revoke a version, with one that takes its place where that is asked for."""
+        body: dict[str, object] = {"replace": replace}
+        return read(self._send("POST", f"/keys/v1/{key}/versions/{version}/revoke", json=body), RevokedKey)
 
     def _find(self, name: str) -> httpx.Response:
         if (user_id := _as_uuid(name)) is not None:

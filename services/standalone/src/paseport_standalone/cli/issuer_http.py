@@ -22,6 +22,7 @@ class _Problem(msgspec.Struct, frozen=True):
     detail: str | None = None
     title: str | None = None
     errors: tuple[FieldError, ...] = ()
+    not_before: str | None = None
 
 
 class _OAuthError(msgspec.Struct, frozen=True):
@@ -85,7 +86,13 @@ def answer(
         problem = msgspec.json.decode(response.content, type=_Problem)
     except msgspec.DecodeError as error:
         raise _unexpected(response) from error
-    raise CommandFailed(problem.code, problem.detail or problem.title or problem.code, errors=problem.errors)
+    raise CommandFailed(
+        problem.code,
+        problem.detail or problem.title or problem.code,
+        advice=None if problem.not_before is None else f"It can from {problem.not_before} on.",
+        errors=problem.errors,
+        retry_after=_seconds(response.headers.get("Retry-After")),
+    )
 
 
 def oauth_answer(http: httpx.Client, path: str, form: dict[str, str]) -> httpx.Response:
@@ -121,6 +128,10 @@ def _send(http: httpx.Client, request: httpx.Request) -> httpx.Response:
             "For the one on this machine see `paseport doctor`.",
             exit_code=NOT_RUNNING,
         ) from error
+
+
+def _seconds(header: str | None) -> int | None:
+    return int(header) if header is not None and header.isascii() and header.isdigit() else None
 
 
 def _unexpected(response: httpx.Response) -> CommandFailed:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from typing import Final, TextIO
 
@@ -53,6 +55,18 @@ class Output:
         """Print one line that begins with a coloured word."""
         if not self.as_json:
             self._console.print(Text.assemble(plain(word, style), " ", plain(sentence)), soft_wrap=True)
+
+    def wait(self, seconds: float, reason: str) -> None:
+        """Let so much time go by. At a terminal it is counted down."""
+        if self.as_json or not self._console.is_terminal:
+            self.say(f"{reason}: {math.ceil(seconds)} s.")
+            time.sleep(seconds)
+            return
+        end = time.monotonic() + seconds
+        with self._console.status("") as shown:
+            while (left := end - time.monotonic()) > 0:
+                shown.update(plain(f"{reason}: {math.ceil(left)} s"))
+                time.sleep(min(left, 1))
 
     def failure(self, error: CommandFailed) -> None:
         """Print why the command ends without success: to standard error for people, as the document for programs."""
