@@ -452,4 +452,5 @@ class Steps(RuleBasedStateMachine):
 
 
 def test_in_any_order_at_most_one_version_signs_and_what_it_signed_verifies() -> None:
+    """KR-01."""
     run_state_machine_as_test(Steps, settings=settings(max_examples=60, stateful_step_count=25, deadline=None))
