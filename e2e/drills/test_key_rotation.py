@@ -90,8 +90,8 @@ def test_ten_rotations_and_an_emergency_under_load(
 
     report(
         findings,
-        f"{ROTATIONS} rotations in {rotated_in:.0f} s; the revoked key was refused everywhere after"
-        f" {refused_after:.2f} s, its replacement signed after {signed_after:.2f} s",
+        f"{ROTATIONS} rotations in {rotated_in:.0f} s; the revoked key was refused everywhere"
+        f" {refused_after:.2f} s after somebody asked for it, its replacement signed after {signed_after:.2f} s",
     )
     assert refused_after <= REVOKED_KEY_WITHIN_SECONDS
     assert signed_after <= SIGNED_AGAIN_WITHIN_SECONDS
@@ -158,7 +158,10 @@ def test_a_version_is_retired_once_its_last_token_has_expired(keys_stack: Stack,
 
 
 def _revoke(stack: Stack, operator: KeyOperator, people: KeyLoad, version: int) -> tuple[float, float]:
-    """Revoke the version that signs; return after how long it was refused everywhere, and something signed again."""
+    """Revoke the version that signs.
+
+    Returns how long after it was asked for somebody still accepted it, and after its acknowledgement nothing signed.
+    """
     token = operator.token()
     kid = kid_of(token)
     probers = [Prober(name, url, host_of(stack), token) for name, url in decisions(stack).items()]
@@ -168,6 +171,7 @@ def _revoke(stack: Stack, operator: KeyOperator, people: KeyLoad, version: int) 
     stack.vault.rotate(ACCESS_KEY)
 
     people.revoked.ending.add(kid)
+    asked_at = time.monotonic()
     answer = operator.ask("POST", f"/keys/v1/access/versions/{version}/revoke", {"replace": True})
     acknowledged_at = time.monotonic()
     people.revoked.ended_at[kid] = acknowledged_at
@@ -187,7 +191,7 @@ def _revoke(stack: Stack, operator: KeyOperator, people: KeyLoad, version: int) 
         prober.stop()
         assert prober.others == [], prober.name
     last = max(prober.accepted_at or 0.0 for prober in probers)
-    return max(0.0, last - acknowledged_at), signed_after
+    return last - asked_at, signed_after
 
 
 def _wait_until_signed_by(kid: str, operator: KeyOperator) -> None:

@@ -31,6 +31,13 @@ def test_a_file_gets_whole_lines_without_colour(capsys: pytest.CaptureFixture[st
     assert long in capsys.readouterr().out.splitlines()[1]
 
 
+def test_what_is_waited_for_is_said_to_people_and_not_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).wait(0, "Until everybody knows")
+    Output(as_json=False).wait(0, "Until somebody knows")
+
+    assert capsys.readouterr().out == "Until somebody knows: 0 s.\n"
+
+
 def test_people_read_failures_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=False).failure(FAILURE)
 
