@@ -167,8 +167,7 @@ def test_every_unsafe_route_is_guarded_or_uses_no_cookie(http: HttpWorld) -> Non
     bearer_only |= {
         path
         for path in (route.path for route in http.public.routes)
-        if path.startswith(("/clients/v1", "/verifiers/v1", "/me/v1"))
-        if path.startswith(("/clients/v1", "/keys/v1", "/me/v1"))
+        if path.startswith(("/clients/v1", "/verifiers/v1", "/keys/v1", "/me/v1"))
     }
     # They authenticate a client, a verifier or a token, or only repeat a request as a GET.
     cookieless = {"/auth/v1/password/reset", "/oauth2/authorize", "/oauth2/logout", "/userinfo"}

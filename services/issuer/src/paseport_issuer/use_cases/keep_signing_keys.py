@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from paseport.clock import Clock
-from paseport.revocation import Revocation, RevocationKind
+from paseport.revocation import Revocation, RevocationKind, SubjectChange
+from paseport.revocation_list import Listener
 from paseport_shared.domain.errors import AlreadyExists, Unavailable
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.signing_key import HeldKeyVersion, KeyStatus, SigningKey, VerificationKey
@@ -45,7 +46,7 @@ def known_everywhere_after(document_max_age: timedelta) -> timedelta:
     return timedelta(seconds=2 * refresh_seconds(document_max_age))
 
 
-class KeepSigningKeys:
+class KeepSigningKeys(Listener):
     """A copy of the states of one key on record: ``SigningKeys``, ``VerificationKeys`` and ``PastKeys``, from memory.
 
     The record alone says which keys are ours. The holder of the private keys is asked for two things: the first version
@@ -94,9 +95,9 @@ class KeepSigningKeys:
             with suppress(Unavailable):
                 await self.load()
 
-    def heard(self, new: Sequence[Revocation]) -> None:
+    def heard(self, new: Sequence[Revocation | SubjectChange]) -> None:
         """Sign and verify with a revoked version no more (KR-04), and see soon what the record has in its place."""
-        revoked = {revocation.subject for revocation in new if revocation.kind is RevocationKind.KEY}
+        revoked = {what.subject for what in new if isinstance(what, Revocation) and what.kind is RevocationKind.KEY}
         if revoked - self._revoked:
             self._revoked |= revoked
             self._look_now.set()

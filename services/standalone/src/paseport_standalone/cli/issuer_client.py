@@ -256,9 +256,6 @@ class IssuerClient:
         """Make a new secret for a verifier."""
         return self._roll_secret(_verifier_path(verifier_id), previous_expires_in)
 
-    def published_keys(self) -> tuple[KeyView, ...]:
-        """Return the published keys."""
-        return read(self._send("GET", "/.well-known/paserk.json"), _KeyDocument).keys
     def key_versions(self) -> tuple[KeyVersionView, ...]:
         """Return every version of every key."""
         return read(self._send("GET", "/keys/v1"), _KeyList).items
