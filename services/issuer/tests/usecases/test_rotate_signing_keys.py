@@ -18,7 +18,7 @@ from paseport.revocation_list import RevocationList
 from paseport_issuer.use_cases.keep_signing_keys import (
     REFRESH_SECONDS,
     KeepSigningKeys,
-    known_everywhere_after,
+    ready_after,
     refresh_seconds,
 )
 from paseport_issuer.use_cases.new_ids import NewIds
@@ -43,7 +43,7 @@ from paseport_shared.domain.ports.record import RecordTransaction
 KEY_NAME = "paseport-access"
 MAX_AGE = timedelta(seconds=60)
 LIFETIME = timedelta(seconds=300)
-READY = 2 * MAX_AGE + known_everywhere_after(MAX_AGE)
+READY = ready_after(MAX_AGE)
 
 T = TypeVar("T")
 
@@ -51,7 +51,8 @@ T = TypeVar("T")
 class Rotation:
     """One key, its holder, and an issuer that signs with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_age: timedelta = MAX_AGE) -> None:
+        self._max_age = max_age
         self.clock = ManualClock()
         randomness = SeededRandomness()
         self.ids = NewIds(self.clock, randomness)
@@ -64,7 +65,7 @@ class Rotation:
             keys=self.keys,
             record=self.record,
             publisher=self.feed,
-            document_max_age=MAX_AGE,
+            document_max_age=self._max_age,
             token_lifetime=LIFETIME,
             clock=self.clock,
             ids=self.ids,
@@ -76,7 +77,7 @@ class Rotation:
             key_name=KEY_NAME,
             record=self.record,
             holder=self.holder,
-            document_max_age=MAX_AGE,
+            document_max_age=self._max_age,
             clock=self.clock,
             ids=self.ids,
         )
@@ -153,8 +154,21 @@ def test_the_wait_covers_an_issuer_that_looks_late_and_a_cache_before_the_verifi
 
     last_without = timedelta(seconds=refresh_seconds(max_age)) + max_age + max_age
 
-    assert last_without < 2 * max_age + known_everywhere_after(max_age)
+    assert last_without < ready_after(max_age)
     assert refresh_seconds(max_age) <= REFRESH_SECONDS
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 5, 60, 300])
+async def test_signing_goes_on_through_a_rotation_whatever_the_max_age(seconds: int) -> None:
+    """KR-01: a version that was waited for signs from the moment of its activation."""
+    rotation = Rotation(timedelta(seconds=seconds))
+    await rotation.keys.load()
+    version = await rotation.publish()
+    rotation.clock.advance(ready_after(timedelta(seconds=seconds)))
+
+    await rotation.use.activate(version, ADMIN_ACTOR)
+
+    assert (await rotation.keys.active()).version == version
 
 
 async def test_the_process_that_took_a_step_knows_it_at_once(rotation: Rotation) -> None:

@@ -46,6 +46,11 @@ def known_everywhere_after(document_max_age: timedelta) -> timedelta:
     return timedelta(seconds=2 * refresh_seconds(document_max_age))
 
 
+def ready_after(document_max_age: timedelta) -> timedelta:
+    """Return how long after it was published every verifier knows a version, also one behind a cache (KR-02)."""
+    return 2 * document_max_age + known_everywhere_after(document_max_age)
+
+
 class KeepSigningKeys(Listener):
     """A copy of the states of one key on record: ``SigningKeys``, ``VerificationKeys`` and ``PastKeys``, from memory.
 
@@ -78,7 +83,10 @@ class KeepSigningKeys(Listener):
         self._clock = clock
         self._ids = ids
         self._refresh_seconds = refresh_seconds(document_max_age)
-        self._known_to_verifiers_after = _FOLLOW_AFTER + min(_REFETCH_AFTER, document_max_age)
+        # Never longer than an ordinary rotation waits, which matters where a document is good for a second.
+        self._known_to_verifiers_after = min(
+            _FOLLOW_AFTER + min(_REFETCH_AFTER, document_max_age), ready_after(document_max_age)
+        )
         self._keys: tuple[VerificationKey, ...] | None = None
         self._is_current = False
         self._foreign: frozenset[str] = frozenset()

@@ -22,7 +22,7 @@ from paseport_shared.domain.models.signing_key import HeldKeyVersion, KeyStatus,
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 
-from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys, known_everywhere_after
+from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys, ready_after
 from paseport_issuer.use_cases.new_ids import NewIds
 
 SLACK: Final = timedelta(seconds=60)
@@ -81,7 +81,7 @@ class RotateSigningKeys:
         self._holder = keys.holder
         self._record = record
         self._publisher = publisher
-        self._ready_after = 2 * document_max_age + known_everywhere_after(document_max_age)
+        self._ready_after = ready_after(document_max_age)
         self._outlived_after = token_lifetime + SLACK
         self._token_lifetime = token_lifetime
         self._clock = clock
