@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -12,6 +19,7 @@ from authlib.integrations.requests_client import OAuth2Session  # type: ignore[i
 from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[import-untyped] - as above
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from paseport_testkit.harness.accounts import Account
 from paseport_testkit.harness.stack import USER, Stack
 from paseport_testkit.harness.waiting import wait_until
 
@@ -30,14 +38,13 @@ def query_of(location: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(location).query))
 
 
-def goes_through(browser: httpx.Client, stack: Stack, address: str) -> str:
+def goes_through(browser: httpx.Client, account: Account, address: str) -> str:
     """Sign in and agree as the pages do; return where the browser ends up."""
     answer = browser.get(address)
     while answer.status_code == 303 and answer.headers["location"].startswith("/"):
         location = answer.headers["location"]
         transaction = query_of(location).get("transaction", "")
         if location.startswith("/login"):
-            account = stack.accounts[USER]
             body = {"username": account.username, "password": account.password, "transaction": transaction}
             location = browser.post("/auth/v1/login/local", json=body).raise_for_status().json()["continue"]
         elif location.startswith("/consent"):
@@ -70,7 +77,7 @@ def test_authlib_signs_somebody_in_and_goes_through_the_life_of_a_token(
         )
         assert query_of(address)["code_challenge"] == create_s256_code_challenge(VERIFIER)
 
-        back = goes_through(browser, stack, address)
+        back = goes_through(browser, stack.accounts[USER], address)
         assert query_of(back)["iss"] == stack.origin == metadata["issuer"]
         token = client.fetch_token(
             metadata["token_endpoint"], authorization_response=back, state=state, code_verifier=VERIFIER
@@ -157,7 +164,7 @@ def test_a_phone_stays_signed_in_until_it_is_ended_among_the_sessions_of_its_own
 ) -> None:
     """TE-13, TE-15, design §3: a lost answer, the browser's sign-out, the end from afar."""
     phone = Phone(stack, server, redirect_uri)
-    phone.take(goes_through(browser, stack, phone.address()))
+    phone.take(goes_through(browser, stack.accounts[USER], phone.address()))
 
     kept = phone.tokens["refresh_token"]
     lost = phone.refresh(kept).json()
@@ -185,3 +192,95 @@ def test_a_phone_stays_signed_in_until_it_is_ended_among_the_sessions_of_its_own
         return None if answer.status_code == 401 else f"answered {answer.status_code}"
 
     wait_until("the phone's access token is refused", still_accepted, 2)
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+DEADLINE_SECONDS = 60.0
+
+
+class CommandLine:
+    """``paseport`` on the machine of an administrator, who has been given the certificate of the authority."""
+
+    def __init__(self, config: Path, authority: Path | None) -> None:
+        self._program = str(Path(sys.executable).with_name("paseport"))
+        # Settings, proxies and authorities of whoever runs the tests are not those of the administrator.
+        foreign = re.compile(r"PASEPORT_|SSL_CERT_|(?:HTTPS?|ALL|NO)_PROXY$", re.IGNORECASE)
+        self._environment = {name: text for name, text in os.environ.items() if not foreign.match(name)}
+        self._environment["XDG_CONFIG_HOME"] = str(config)
+        if authority is not None:
+            self._environment["SSL_CERT_FILE"] = str(authority)
+
+    def run(self, *arguments: str) -> tuple[int, Any]:
+        """Run a command; return its exit code and the document that it printed."""
+        ended = subprocess.run(
+            [self._program, *arguments, "--json"],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        return ended.returncode, json.loads(ended.stdout)
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Run a command inside the block."""
+        with subprocess.Popen(
+            [self._program, *arguments, "--json"],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
+
+
+def test_an_administrator_signs_in_on_the_command_line_and_out_again(
+    stack: Stack, browser: httpx.Client, server: httpx.Client, tmp_path: Path
+) -> None:
+    """RFC 8252 §7.3, over https with a certificate that an authority of the operator's own has signed."""
+    command_line = CommandLine(tmp_path, stack.ca)
+    at_issuer = ("--issuer", stack.origin)
+
+    with command_line.started("login", "--no-browser", *at_issuer) as command:
+        assert command.stderr is not None
+        assert command.stderr.readline() == "Sign in with your browser:\n"
+        address = command.stderr.readline().strip()
+        assert address.startswith(f"{stack.origin}/oauth2/authorize?")
+        back = goes_through(browser, stack.admin, address.removeprefix(stack.origin))
+        assert httpx.get(back, trust_env=False).status_code == 200
+        out, _ = command.communicate(timeout=DEADLINE_SECONDS)
+    assert json.loads(out) == {"issuer": stack.origin, "username": stack.admin.username}
+
+    code, users = command_line.run("users", "list", *at_issuer)
+    kept = json.loads((tmp_path / "paseport" / "sign-ins.json").read_text())["sign_ins"][stack.origin]
+    signed_out = command_line.run("logout", *at_issuer)
+    after = command_line.run("users", "list", *at_issuer)
+
+    assert code == 0
+    assert {account.username for account in stack.accounts.values()} <= {user["username"] for user in users["items"]}
+    assert signed_out == (0, {"issuer": stack.origin, "signed_out": True})
+    assert (after[0], after[1]["error"]["code"]) == (1, "signed_out")
+    form = {"grant_type": "refresh_token", "client_id": "cli", "refresh_token": kept["refresh_token"]}
+    assert server.post("/oauth2/token", data=form).json()["error"] == "invalid_grant"
+
+
+def test_the_command_line_tells_nothing_to_a_server_that_no_known_authority_vouches_for(
+    stack: Stack, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.pem").write_text("")
+
+    unknown = CommandLine(tmp_path, None).run("login", "--issuer", stack.origin)
+    missing = CommandLine(tmp_path, tmp_path / "missing.pem").run("login", "--issuer", stack.origin)
+    empty = CommandLine(tmp_path, tmp_path / "empty.pem").run("login", "--issuer", stack.origin)
+
+    assert (unknown[0], unknown[1]["error"]["code"]) == (3, "untrusted_certificate")
+    assert (missing[0], missing[1]["error"]["code"]) == (2, "usage")
+    assert (empty[0], empty[1]["error"]["code"]) == (2, "usage")

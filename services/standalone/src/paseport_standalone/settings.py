@@ -86,6 +86,11 @@ def find_issuer(named: str | None) -> str | None:
     return named or os.environ.get("PASEPORT_ISSUER") or None
 
 
+def find_authority_file() -> str | None:
+    """Return the file of certificate authorities that SSL_CERT_FILE names, as it does for other programs."""
+    return os.environ.get("SSL_CERT_FILE") or None
+
+
 def find_config_folder() -> Path:
     """Return where this user's programs keep what they remember (XDG Base Directory)."""
     named = os.environ.get("XDG_CONFIG_HOME", "")

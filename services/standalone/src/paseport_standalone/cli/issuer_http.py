@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from paseport_shared.domain.models.redirect_uri import is_loopback_address
 
 from paseport_standalone.cli.errors import NOT_RUNNING, USAGE, CommandFailed, FieldError
 from paseport_standalone.ports import HOST
+from paseport_standalone.settings import find_authority_file
 
 _TIMEOUT_SECONDS: Final = 10.0
 
@@ -50,7 +52,7 @@ def open_issuer(url: str) -> httpx.Client:
     """Return a client of the issuer at ``url``. No redirect takes a secret elsewhere."""
     if urlsplit(url).scheme == "http":
         return open_here(url)
-    return httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, follow_redirects=False)
+    return httpx.Client(base_url=url, verify=_authorities(), timeout=_TIMEOUT_SECONDS, follow_redirects=False)
 
 
 def open_here(url: str) -> httpx.Client:
@@ -117,21 +119,50 @@ def read(response: httpx.Response, wire: type[Wire]) -> Wire:
         ) from error
 
 
+def _authorities() -> ssl.SSLContext:
+    """Trust who signs for everybody, who signs for this machine, and whom SSL_CERT_FILE or SSL_CERT_DIR names."""
+    named = find_authority_file()
+    context = httpx.create_ssl_context(trust_env=False)
+    # Those of the operating system, where an operator installs their own authority for browsers as well; OpenSSL reads
+    # both variables here, and passes over a file that it cannot read.
+    context.load_default_certs()
+    if named is not None:
+        try:
+            context.load_verify_locations(named)
+        except OSError as error:
+            raise CommandFailed(
+                "usage", f"SSL_CERT_FILE names no certificates in PEM: {named}", exit_code=USAGE
+            ) from error
+    return context
+
+
 def _send(http: httpx.Client, request: httpx.Request) -> httpx.Response:
     try:
         return http.send(request)
     except httpx.HTTPError as error:
+        if (refusal := _refused_certificate(error)) is not None:
+            raise CommandFailed(
+                "untrusted_certificate",
+                f"The certificate of {http.base_url} is not trusted: {refusal.verify_message}.",
+                advice="If an authority of your own signed it, name that one's certificate: SSL_CERT_FILE=ca.pem",
+                exit_code=NOT_RUNNING,
+            ) from error
         raise CommandFailed(
             "issuer_unreachable",
             f"The issuer at {http.base_url} did not answer: {type(error).__name__}.",
-            advice="Is it running, and is its certificate one that this machine trusts (SSL_CERT_FILE)? "
-            "For the one on this machine see `paseport doctor`.",
+            advice="Is it running? For the one on this machine see `paseport doctor`.",
             exit_code=NOT_RUNNING,
         ) from error
 
 
 def _seconds(header: str | None) -> int | None:
     return int(header) if header is not None and header.isascii() and header.isdigit() else None
+
+
+def _refused_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _unexpected(response: httpx.Response) -> CommandFailed:
