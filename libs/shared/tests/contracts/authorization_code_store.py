@@ -1,7 +1,9 @@
 """What every store of authorization codes promises."""
 
+import asyncio
 import secrets
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from contracts.support import NOW, SECOND, Unreachable, crowd, new_id, new_user
@@ -76,6 +78,50 @@ class AuthorizationCodeStoreContract:
         assert outcomes == {Redemption.REDEEMED: 1, Redemption.REUSED: 99}
         assert await store.find(code.id) == HeldCode(code, 100)
 
+    async def test_what_a_client_was_given_for_a_user_is_listed_used_or_not(
+        self, store: AuthorizationCodeStore
+    ) -> None:
+        code = issued()
+        used, others = replace(code, id=new_id()), replace(code, id=new_id(), client_id="other")
+        for one in (code, used, others, issued()):
+            await store.put(one)
+        await store.redeem(used.id)
+
+        listed = await store.list_for_client(code.user_id, "client")
+
+        assert sorted(listed, key=lambda held: held.uses) == [HeldCode(code, 0), HeldCode(used, 1)]
+        assert await store.list_for_client(new_user(), "client") == ()
+
+    async def test_what_was_revoked_is_redeemed_by_nobody(self, store: AuthorizationCodeStore) -> None:
+        """TE-15: and nothing of another client or another user is touched."""
+        code = issued()
+        others = (replace(code, id=new_id(), client_id="other"), replace(code, id=new_id(), user_id=new_user()))
+        for one in (code, *others):
+            await store.put(one)
+
+        assert await store.revoke_client(code.user_id, "client") == (HeldCode(code, 0),)
+        assert await store.revoke_client(code.user_id, "client") == ()
+
+        assert await store.find(code.id) is None
+        assert await store.redeem(code.id) is Redemption.GONE
+        assert await store.list_for_client(code.user_id, "client") == ()
+        assert [await store.find(one.id) for one in others] == [HeldCode(one, 0) for one in others]
+
+    async def test_a_code_is_redeemed_or_revoked_unused_never_both(self, store: AuthorizationCodeStore) -> None:
+        """TE-15."""
+        for _ in range(20):
+            code = issued()
+            await store.put(code)
+
+            redemption, revoked = await asyncio.gather(
+                store.redeem(code.id), store.revoke_client(code.user_id, "client")
+            )
+
+            assert (redemption, revoked) in (
+                (Redemption.REDEEMED, (HeldCode(code, 1),)),
+                (Redemption.GONE, (HeldCode(code, 0),)),
+            )
+
     async def test_an_unreachable_store_answers_unavailable(
         self, store: AuthorizationCodeStore, unreachable: Unreachable
     ) -> None:
@@ -83,7 +129,13 @@ class AuthorizationCodeStoreContract:
         await store.put(code)
 
         async with unreachable:
-            calls = (store.put(issued()), store.find(code.id), store.redeem(code.id))
+            calls = (
+                store.put(issued()),
+                store.find(code.id),
+                store.redeem(code.id),
+                store.list_for_client(code.user_id, "client"),
+                store.revoke_client(code.user_id, "client"),
+            )
             for call in calls:
                 with pytest.raises(Unavailable):
                     await call

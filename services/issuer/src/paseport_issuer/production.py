@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
+from paseport.claims import CLOCK_LEEWAY
 from paseport.clock import SystemClock
 from paseport.redis.access import RedisAccess
 from paseport.token_verifier import TokenVerifier
@@ -41,6 +42,7 @@ from paseport_shared.adapters.vault.transit_rsa_signer import TransitRsaSigner
 from paseport_shared.adapters.vault.transit_signer import TransitSigner
 from paseport_shared.adapters.vault.transport import VaultAddress
 from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.authorization import CODE_REMEMBERED
 from paseport_shared.domain.models.client import api_audience
 from paseport_shared.http.metrics import IssuerMetrics
 from paseport_shared.wiring import redis_settings
@@ -112,7 +114,11 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
                 redis, settings.issuer.refresh_policy, settings.redis.namespace_refresh_token
             ),
             transactions=RedisTransactionStore(redis, settings.redis.namespace_transaction),
-            codes=RedisAuthorizationCodeStore(redis, settings.redis.namespace_authorization_code),
+            codes=RedisAuthorizationCodeStore(
+                redis,
+                settings.redis.namespace_authorization_code,
+                remembered=max(CODE_REMEMBERED, settings.issuer.access_token_ttl + CLOCK_LEEWAY),
+            ),
             roles=RedisRoleDirectory(redis, keep_for=settings.role_ttl, namespace=settings.redis.namespace_role),
             clients=RedisClientDirectory(redis, namespace=settings.redis.namespace_client),
             limiter=RedisAttemptLimiter(redis, settings.redis.namespace_attempts),

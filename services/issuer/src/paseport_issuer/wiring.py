@@ -213,6 +213,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
     revoke = RevokeAccess(
         sessions=adapters.sessions,
         families=adapters.families,
+        codes=adapters.codes,
         publisher=publisher,
         pending=adapters.pending,
         token_lifetime=settings.access_token_ttl,

@@ -21,6 +21,7 @@ from relying_party import (
     phone,
     running_provider,
     shop,
+    wiki,
 )
 
 SESSIONS = "/me/v1/sessions"
@@ -356,6 +357,24 @@ async def test_withdrawing_a_consent_ends_all_that_the_client_has(http: HttpWorl
     assert (await own(http, mine, CONSENTS)).json() == {"items": []}
     actions = await http.world.actions()
     assert (actions.count("consent.withdrawn"), actions.count("client.signed_out")) == (1, 1)
+
+
+async def test_withdrawing_a_consent_ends_the_access_token_of_a_client_that_may_not_refresh(
+    http: HttpWorld, browser: httpx.AsyncClient
+) -> None:
+    """TE-15: it has no refresh tokens, so nothing looks like a family; the code that it redeemed tells which it is."""
+    party, mine = wiki(), await http.token("alice")
+    code = await code_for(browser, party, code_challenge=None, code_challenge_method=None)
+    tokens = (await party.redeem(http, code, code_verifier="")).json()
+    assert await is_alive(http, tokens["access_token"])
+
+    with http.world.outages.publishing:
+        failed = await own(http, mine, f"{CONSENTS}/wiki", "DELETE")
+    withdrawn = await own(http, mine, f"{CONSENTS}/wiki", "DELETE")
+
+    assert (failed.status_code, withdrawn.status_code) == (503, 204)
+    assert not await is_alive(http, tokens["access_token"])
+    assert await is_alive(http, mine)
 
 
 async def test_a_client_whose_consent_was_withdrawn_asks_again(http: HttpWorld, browser: httpx.AsyncClient) -> None:

@@ -94,7 +94,7 @@ class RedeemCode:
             raise UnauthorizedClient("the client is not registered for authorization codes")
         code = await self._code_of(command)
         await self._check(code, command)
-        user = await self._user_of(code)
+        user = await self._user_of(code, command.client)
 
         family = self._new_family(command.client, _grant_of(code), code.family_id)
         grant = grant_of(family)
@@ -113,14 +113,14 @@ class RedeemCode:
             await self._families.open_family(family)
             refresh_token = self._refresh_key.token(family, family.generation)
         held = await self._codes.find(code.id)
-        if held is None or held.uses > 1:
+        if held is None:
+            # Consent was withdrawn after it was looked at, and perhaps before there was a family to end (TE-15).
+            await self._take_back(code, command, "client.signed_out")
+            raise InvalidAuthorizationCode("the user withdrew their consent meanwhile")
+        if held.uses > 1:
             # Somebody came while the family was being opened, and may have found nothing to end. These tokens are worth
             # nothing any more, as if they had come a moment earlier (TE-08).
             await self._take_back(code, command)
-        if await self._was_withdrawn(code, command.client):
-            # Asked this late for the same reason: whoever withdrew before now found nothing to end.
-            await self._take_back(code, command, "client.signed_out")
-            raise InvalidAuthorizationCode("the user withdrew their consent meanwhile")
         return ClientTokens(access_token, refresh_token, id_token)
 
     async def _code_of(self, command: RedeemCodeCommand) -> AuthorizationCode:
@@ -152,16 +152,23 @@ class RedeemCode:
             await self._use_up(code, command)
             raise InvalidAuthorizationCode(problem)
 
-    async def _user_of(self, code: AuthorizationCode) -> User:
-        async def get(transaction: RecordTransaction) -> User:
-            return await transaction.users.get(code.user_id)
+    async def _user_of(self, code: AuthorizationCode, client: Client) -> User:
+        """Return the user, who still is who signed in and still allows what the code is for."""
+
+        async def get(transaction: RecordTransaction) -> tuple[User, Consent | None]:
+            user = await transaction.users.get(code.user_id)
+            if client.first_party:
+                return user, None
+            return user, await transaction.consents.find(code.user_id, code.client_id)
 
         try:
-            user = await self._record.transact(get)
+            user, consent = await self._record.transact(get)
         except NotFound as error:
             raise InvalidAuthorizationCode("the user was deleted") from error
         if user.disabled or user.version != code.user_version:
             raise InvalidAuthorizationCode("the user was disabled or given a new password")
+        if not client.first_party and (consent is None or not consent.covers(code.scope)):
+            raise InvalidAuthorizationCode("the user withdrew their consent")
         return user
 
     async def _use_up(self, code: AuthorizationCode, command: RedeemCodeCommand) -> None:
@@ -171,16 +178,6 @@ class RedeemCode:
         if redemption is Redemption.REUSED:
             await self._take_back(code, command)
         raise InvalidAuthorizationCode(f"{redemption.value}: the code of family {code.family_id}")
-
-    async def _was_withdrawn(self, code: AuthorizationCode, client: Client) -> bool:
-        if client.first_party:
-            return False
-
-        async def find(transaction: RecordTransaction) -> Consent | None:
-            return await transaction.consents.find(code.user_id, code.client_id)
-
-        consent = await self._record.transact(find)
-        return consent is None or not consent.covers(code.scope)
 
     async def _take_back(
         self, code: AuthorizationCode, command: RedeemCodeCommand, action: str = "authorization_code.reused"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,9 +10,11 @@ from paseport.claims import Claims
 from paseport.clock import Clock
 from paseport.revocation import Revocation, RevocationKind
 from paseport_shared.domain.models.audit import Actor
+from paseport_shared.domain.models.authorization import HeldCode
 from paseport_shared.domain.models.pending import PendingEntry
 from paseport_shared.domain.models.refresh_token import RefreshFamily
 from paseport_shared.domain.models.session import Session
+from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
 from paseport_shared.domain.ports.pending_record import PendingRecord
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
@@ -34,6 +36,7 @@ class RevokeAccess:
         *,
         sessions: SessionStore,
         families: RefreshTokenStore,
+        codes: AuthorizationCodeStore,
         publisher: RevocationPublisher,
         pending: PendingRecord,
         token_lifetime: timedelta,
@@ -42,6 +45,7 @@ class RevokeAccess:
     ) -> None:
         self._sessions = sessions
         self._families = families
+        self._codes = codes
         self._publisher = publisher
         self._pending = pending
         self._token_lifetime = token_lifetime
@@ -79,17 +83,19 @@ class RevokeAccess:
         await self._families.revoke_family(family_id)
 
     async def client_of(self, user_id: UUID, client_id: str, actor: Actor) -> None:
-        """End all that one client has of a user: its families in every session, and those without one."""
+        """End all that one client has of a user: its codes, its families in every session, and those without one.
+
+        A client that may not refresh has access tokens of a family that was never opened: its codes tell which.
+        """
         families = await self._families.list_for_user(user_id, self._clock.now())
-        seen = self._all_of((), [family for family in families if family.client_id == client_id])
-        if seen:
-            await self._put_in_force(seen, actor, "client.signed_out", user_id)
-        # As with everything: what was opened between the look and the removal dies with its access token.
-        known = {revocation.subject for revocation in seen}
-        removed = self._all_of((), await self._families.revoke_client(user_id, client_id))
-        late = [revocation for revocation in removed if revocation.subject not in known]
-        if late:
-            await self._put_in_force(late, actor, "client.signed_out", user_id)
+        known = {family.id for family in families if family.client_id == client_id}
+        known |= _families_of(await self._codes.list_for_client(user_id, client_id))
+        await self._end_families(known, user_id, actor)
+        # As with everything: what was opened between the look and the removal dies with its access token. Codes go
+        # first: whoever redeems one opens its family and then looks whether the code is still there.
+        removed = _families_of(await self._codes.revoke_client(user_id, client_id))
+        removed |= {family.id for family in await self._families.revoke_client(user_id, client_id)}
+        await self._end_families(removed - known, user_id, actor)
 
     async def access_token(self, claims: Claims, actor: Actor) -> None:
         """End one access token and nothing else (RFC 7009 §2)."""
@@ -125,6 +131,11 @@ class RevokeAccess:
             *(self._of(RevocationKind.FAMILY, family.id) for family in families),
         ]
 
+    async def _end_families(self, family_ids: Set[str], user_id: UUID, actor: Actor) -> None:
+        if family_ids:
+            revocations = [self._of(RevocationKind.FAMILY, family_id) for family_id in sorted(family_ids)]
+            await self._put_in_force(revocations, actor, "client.signed_out", user_id)
+
     async def _put_in_force(
         self, revocations: Sequence[Revocation], actor: Actor, action: str, target: UUID | str
     ) -> None:
@@ -137,3 +148,7 @@ class RevokeAccess:
             after={"revoked": [f"{revocation.kind.value}:{revocation.subject}" for revocation in revocations]},
         )
         await self._pending.append(PendingEntry(event, tuple(revocations)))
+
+
+def _families_of(codes: Sequence[HeldCode]) -> set[str]:
+    return {held.code.family_id for held in codes if held.uses}

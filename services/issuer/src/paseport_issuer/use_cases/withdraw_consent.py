@@ -16,8 +16,9 @@ class WithdrawConsent:
     """Ends all that a client has of the holder, online and offline, then forgets that it was allowed (TE-15).
 
     The order leaves nothing half done that nobody sees: while either store is away the consent stays on record, where
-    its owner finds it and tries again. A code that is redeemed meanwhile is refused by ``RedeemCode``, which asks for
-    the consent once its family is open: the one or the other sees it.
+    its owner finds it and tries again. For codes that are redeemed meanwhile all of it is ended once more afterwards:
+    ``RedeemCode`` asks for the consent first and for the code last, so it misses the one or the other, or its family is
+    open by then and ends here. A code that is issued meanwhile finds no consent when it is redeemed.
     """
 
     def __init__(self, *, record: Record, revoke: RevokeAccess, ids: NewIds) -> None:
@@ -47,5 +48,4 @@ class WithdrawConsent:
         await self._revoke.client_of(user_id, client_id, holder.actor)
         if consent is not None:
             await self._record.transact(forget)
-            # Whoever redeemed a code just before it was forgotten has a family by now.
             await self._revoke.client_of(user_id, client_id, holder.actor)

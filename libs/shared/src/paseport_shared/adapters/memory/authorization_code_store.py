@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.tidying import TidyingPace
 from paseport_shared.domain.errors import AlreadyExists
@@ -46,6 +48,22 @@ class MemoryAuthorizationCodeStore:
             return Redemption.GONE
         self._uses[code_id] += 1
         return Redemption.REDEEMED if self._uses[code_id] == 1 else Redemption.REUSED
+
+    async def list_for_client(self, user_id: UUID, client_id: str) -> tuple[HeldCode, ...]:
+        """Return the codes that a client was given for a user, used or not, while they are remembered."""
+        self._outage.check()
+        return tuple(
+            HeldCode(code, self._uses[code.id])
+            for code in self._codes.values()
+            if code.user_id == user_id and code.client_id == client_id
+        )
+
+    async def revoke_client(self, user_id: UUID, client_id: str) -> tuple[HeldCode, ...]:
+        """Forget those codes and return them as they were then."""
+        forgotten = await self.list_for_client(user_id, client_id)
+        for held in forgotten:
+            del self._codes[held.code.id], self._uses[held.code.id]
+        return forgotten
 
     def _tidy(self, newest: AuthorizationCode) -> None:
         made_at = newest.expires_at - CODE_LIFETIME

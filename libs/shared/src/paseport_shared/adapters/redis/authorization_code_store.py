@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import msgspec
 from paseport.redis.access import RedisAccess
-from paseport.redis.moments import tidied_after
-from paseport.redis.script import Script
+from paseport.redis.moments import microseconds, tidied_after
+from paseport.redis.script import Command, Reply, Script
 
 from paseport_shared.domain.errors import AlreadyExists
 from paseport_shared.domain.models.authorization import (
@@ -34,31 +37,49 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 return redis.call('HINCRBY', KEYS[1], 'uses', 1)
 """)
 
+_REMOVE: Final = Script("""
+-- Answers what was removed.
+local held = redis.call('HMGET', KEYS[1], 'code', 'uses')
+redis.call('DEL', KEYS[1])
+return held
+""")
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AuthorizationCode).decode
 
 
 class RedisAuthorizationCodeStore:
-    """``AuthorizationCodeStore``: one hash a code, with the number of its uses.
+    """``AuthorizationCodeStore``: one hash a code, with the number of its uses, and an index of each user's codes.
 
     A use is on a replica before it is answered: after a failover a code that was redeemed is still used up.
+    ``remembered`` is how long a code is known after its end.
     """
 
-    def __init__(self, access: RedisAccess, namespace: str = NAMESPACE) -> None:
+    def __init__(
+        self, access: RedisAccess, namespace: str = NAMESPACE, remembered: timedelta = CODE_REMEMBERED
+    ) -> None:
         self._access = access
         self._namespace = namespace
+        self._remembered = remembered
 
     async def put(self, code: AuthorizationCode) -> None:
         """Store a new code. Raises ``AlreadyExists`` for a known id."""
-        remembered = tidied_after(CODE_LIFETIME + CODE_REMEMBERED)
-        (was_stored,) = await self._access.confirm(_PUT([self._key(code.id)], _encode(code), remembered))
+        kept = CODE_LIFETIME + self._remembered
+        index = self._index(code.user_id)
+        # The index first: there is no moment in which the code works and is not in it.
+        *_, was_stored = await self._access.confirm(
+            ("ZREMRANGEBYSCORE", index, "-inf", microseconds(code.expires_at - kept)),
+            ("ZADD", index, microseconds(code.expires_at), code.id),
+            ("PEXPIRE", index, tidied_after(kept)),
+            _PUT([self._key(code.id)], _encode(code), tidied_after(kept)),
+        )
         if not was_stored:
             raise AlreadyExists("code")
 
     async def find(self, code_id: str) -> HeldCode | None:
         """Return the code, used or not, while it is remembered, else None."""
-        ((text, uses),) = await self._access.send(("HMGET", self._key(code_id), "code", "uses"))
-        return None if text is None else HeldCode(_decode(text), int(uses))
+        (fields,) = await self._access.send(self._read(code_id))
+        return _held(fields)
 
     async def redeem(self, code_id: str) -> Redemption:
         """Use the code up in one atomic step: of concurrent callers exactly one gets REDEEMED."""
@@ -67,5 +88,37 @@ class RedisAuthorizationCodeStore:
             return Redemption.GONE
         return Redemption.REDEEMED if uses == 1 else Redemption.REUSED
 
+    async def list_for_client(self, user_id: UUID, client_id: str) -> tuple[HeldCode, ...]:
+        """Return the codes that a client was given for a user, used or not, while they are remembered."""
+        (members,) = await self._access.send(("ZRANGE", self._index(user_id), 0, -1))
+        ids = [member.decode() for member in members]
+        replies = await self._access.send(*(self._read(code_id) for code_id in ids)) if ids else []
+        return tuple(
+            held for held in _all_held(replies) if held.code.user_id == user_id and held.code.client_id == client_id
+        )
+
+    async def revoke_client(self, user_id: UUID, client_id: str) -> tuple[HeldCode, ...]:
+        """Forget those codes and return them as they were then."""
+        listed = await self.list_for_client(user_id, client_id)
+        removals = [_REMOVE([self._key(held.code.id)]) for held in listed]
+        # The index keeps their ids until it is tidied. Also with nothing to remove: an earlier attempt may have removed
+        # it all and not been confirmed.
+        return tuple(_all_held(await self._access.confirm(*removals)))
+
     def _key(self, code_id: str) -> str:
         return f"{self._namespace}:by_id:{code_id}"
+
+    def _index(self, user_id: UUID) -> str:
+        return f"{self._namespace}:by_uid:{user_id}"
+
+    def _read(self, code_id: str) -> Command:
+        return ("HMGET", self._key(code_id), "code", "uses")
+
+
+def _held(fields: Reply) -> HeldCode | None:
+    text, uses = fields
+    return None if text is None else HeldCode(_decode(text), int(uses))
+
+
+def _all_held(replies: Sequence[Reply]) -> list[HeldCode]:
+    return [held for held in map(_held, replies) if held is not None]

@@ -18,7 +18,10 @@ from paseport_shared.domain.models.identifiers import is_id128
 
 CODE_LIFETIME: Final = timedelta(seconds=60)
 CODE_REMEMBERED: Final = timedelta(minutes=10)
-"""How long after its end a code that was redeemed is still known, so that a second use is noticed (RFC 6749 §4.1.2)."""
+"""How long after its end a code that was redeemed is still known, so that a second use is noticed (RFC 6749 §4.1.2).
+
+At least: it is what names the family of a client without refresh tokens, so it is known while an access token may live.
+"""
 TRANSACTION_LIFETIME: Final = timedelta(minutes=30)
 """How long somebody may take to sign in."""
 

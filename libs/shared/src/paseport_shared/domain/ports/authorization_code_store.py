@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Protocol
+from uuid import UUID
 
 from paseport_shared.domain.models.authorization import AuthorizationCode, HeldCode, Redemption
 
@@ -27,5 +28,17 @@ class AuthorizationCodeStore(Protocol):
 
         Everybody later gets REUSED, and is counted (``HeldCode.uses``). Never retried by a driver: a repeated call is a
         second use.
+        """
+        ...
+
+    async def list_for_client(self, user_id: UUID, client_id: str) -> tuple[HeldCode, ...]:
+        """Return the codes that a client was given for a user, used or not, while they are remembered."""
+        ...
+
+    async def revoke_client(self, user_id: UUID, client_id: str) -> tuple[HeldCode, ...]:
+        """Forget those codes and return them as they were then.
+
+        Where it finds a code unused, nobody redeems it any more; where nothing is left, an earlier call that was not
+        confirmed is.
         """
         ...
