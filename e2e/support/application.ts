@@ -36,11 +36,11 @@ export class Application implements AsyncDisposable {
 
 	/**
 	 * Register an application and start its site; both end with it. With `host`, its pages are on that host instead of this
-	 * machine, and nothing answers there.
+	 * machine, and nothing answers there; with `scheme`, it is no site but an app that opens for such addresses.
 	 */
 	static async start(
 		api: Api,
-		{ name = 'Weather station', host }: { name?: string; host?: string } = {}
+		{ name = 'Weather station', host, scheme }: { name?: string; host?: string; scheme?: string } = {}
 	): Promise<Application> {
 		const server = createServer((_, response) => {
 			response.setHeader('Content-Type', 'text/html; charset=utf-8');
@@ -50,7 +50,8 @@ export class Application implements AsyncDisposable {
 		}).listen(0, '127.0.0.1');
 		await once(server, 'listening');
 		const { port } = server.address() as AddressInfo;
-		const origin = host === undefined ? `http://127.0.0.1:${port}` : `https://${host}`;
+		const here = scheme === undefined ? `http://127.0.0.1:${port}` : `${scheme}:`;
+		const origin = host === undefined ? here : `https://${host}`;
 		const id = `app-${unique()}`;
 		await api.createClient({
 			client_id: id,

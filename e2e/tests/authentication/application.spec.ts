@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test';
+import { expectAccessible } from '../../support/accessibility';
 import { expectNoTokens } from '../../support/leaks';
 import { expectSignedIn, fillLogin, loginForm, openAs } from '../../support/app';
 import { Application } from '../../support/application';
@@ -74,6 +75,41 @@ test.describe('A · Signing in to another application', () => {
 			await allow(page).click();
 			expect((await application.answer(page)).get('code')).toBeTruthy();
 		}
+	});
+
+	test('an app that opens beside the browser leaves a page that says so, and can be opened once more @phone', async ({
+		page,
+		people,
+		api,
+		watch
+	}) => {
+		// No such app is installed here, and a program presses the link: the browser says both.
+		watch.expect(/^(?:Failed|Not allowed) to launch 'org\.example\.weather:/);
+		await using application = await Application.start(api, { scheme: 'org.example.weather' });
+		const wayBack = async () => {
+			const response = await page.waitForResponse('**/oauth2/authorize/continue?*');
+			return response.headers()['location'];
+		};
+		await openAs(page, await people.create());
+		await page.goto(application.request());
+		await expect(page.getByText('You go on to an app on this device.')).toBeVisible();
+
+		const first = wayBack();
+		await allow(page).click();
+		expect(await first).toMatch(/^org\.example\.weather:\/callback\?code=/);
+		await expect(
+			page.getByRole('heading', { level: 1, name: `Go back to ${application.name}` })
+		).toBeFocused();
+		await expect(page).toHaveTitle(`Back to ${application.name} · Paseport`);
+		await expect(page.getByText('You may close this window')).toBeVisible();
+		await expectAccessible(page, 'the page that an app leaves');
+		await expectNoTokens(page);
+
+		const second = wayBack();
+		// Not with the pointer: the browser may be asking about the first time, and then nothing else is pressed.
+		await page.getByRole('link', { name: 'Try again' }).dispatchEvent('click');
+		expect(await second).toMatch(/^org\.example\.weather:\/callback\?code=/);
+		expect(await second).not.toBe(await first);
 	});
 
 	test('somebody denies, and the application is told so', async ({ page, people, application }) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hostInWords, scopesInWords } from './consent';
+import { hostInWords, leavesBrowser, scopesInWords } from './consent';
 
 describe('what a client asks for', () => {
 	it('is said in words, the most personal thing first', () => {
@@ -38,5 +38,11 @@ describe('where the browser goes afterwards', () => {
 
 	it.each(['', 'localhost', '127.0.0.1', '::1'])('%j is an app on this device', (host) => {
 		expect(hostInWords(host)).toBe('an app on this device');
+	});
+
+	it('is nowhere for an app that opens beside the browser, and on its page for one that listens', () => {
+		expect(leavesBrowser('')).toBe(true);
+		expect(leavesBrowser('127.0.0.1')).toBe(false);
+		expect(leavesBrowser('shop.example.com')).toBe(false);
 	});
 });

@@ -26,6 +26,11 @@ export function scopesInWords(scope: readonly string[]): AskedScope[] {
 	}));
 }
 
+/** Whether an application opens beside the browser instead: a private-use scheme names no host (RFC 8252 §7.1). */
+export function leavesBrowser(host: string): boolean {
+	return host === '';
+}
+
 /** Where the browser goes afterwards. A client without a host of its own is an app on the machine itself. */
 export function hostInWords(host: string): string {
 	const isThisDevice =
