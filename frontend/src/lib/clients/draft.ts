@@ -88,7 +88,7 @@ export function draftErrors(draft: ClientDraft): DraftErrors {
 		client_id: /^[A-Za-z0-9][A-Za-z0-9._-]{2,63}$/.test(draft.client_id.trim())
 			? null
 			: 'Use 3 to 64 letters, digits, dots, dashes, underscores; a letter or a digit first.',
-		name: draft.name.trim() === '' ? 'Type a name. People read it when they are asked for consent.' : null,
+		name: draft.name.trim() === '' ? 'Type a name.' : null,
 		redirect_uris:
 			draft.grants.includes('authorization_code') && linesOf(draft.redirect_uris).length === 0
 				? 'Name at least one address to which people return after the sign-in.'
