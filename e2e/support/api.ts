@@ -26,7 +26,12 @@ export interface NewUser {
 export type UserChanges = Partial<Pick<User, 'username' | 'email' | 'display_name' | 'roles' | 'disabled'>>;
 
 /** What a cookie route asks of a browser: a header no form can send, and the origin of the app. */
-export const ownOrigin = (): Record<string, string> => ({ 'X-CSRF': '1', Origin: installation().url });
+export const ownOrigin = (): Record<string, string> => ({
+	'X-CSRF': '1',
+	Origin: installation().url,
+	// No connection is left idle: the server may end it in the moment in which it is used again.
+	Connection: 'close'
+});
 
 /** Sign in; the cookies land in the jar of `request`. */
 export async function signIn(request: APIRequestContext, who: Credentials): Promise<string> {

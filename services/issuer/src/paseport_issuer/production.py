@@ -104,7 +104,9 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             with suppress(Unavailable):  # tried again in the background; readiness says that there are no keys
                 await kept.load()
 
-        hasher = BcryptPasswordHasher({_PEPPER_VERSION: settings.password_pepper}, _PEPPER_VERSION)
+        hasher = BcryptPasswordHasher(
+            {_PEPPER_VERSION: settings.password_pepper}, _PEPPER_VERSION, settings.password_work_factor
+        )
         stack.callback(hasher.close)
 
         adapters = IssuerAdapters(

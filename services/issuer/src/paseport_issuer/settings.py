@@ -126,6 +126,8 @@ class ProductionSettings(msgspec.Struct, frozen=True, kw_only=True):
     internal_port: Annotated[int, Env("PASEPORT_INTERNAL_PORT", 1, 65535)] = 3010
     mariadb_url: Annotated[Secret[str], Env("MARIADB_URL", 1)]
     password_pepper: Annotated[Secret[bytes], Env("PASEPORT_PASSWORD_PEPPER")]
+    password_work_factor: Annotated[int, Env("PASEPORT_PASSWORD_WORK_FACTOR", 10, 15)] = 12
+    """Of bcrypt: one more doubles the work. A hash with another one is replaced at the next right password."""
     vault_url: Annotated[str, Env("VAULT_URL")]
     vault_allow_http: Annotated[bool, Env("VAULT_ALLOW_HTTP")] = False
     vault_token: Annotated[Secret[str] | None, Env("VAULT_TOKEN", 1)] = None

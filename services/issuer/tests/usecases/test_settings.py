@@ -213,6 +213,8 @@ def test_everything_that_an_installation_lacks_is_named_at_once() -> None:
         ({"ACCESS_TOKEN_ISSUER": "http://localhost:8080", "COOKIE_SECURE": "false"}, "COOKIE_SECURE"),
         ({"MARIADB_URL": "sqlite:///paseport.db"}, "MARIADB_URL"),
         ({"VAULT_URL": "http://vault:8200"}, "VAULT_URL"),
+        ({"PASEPORT_PASSWORD_WORK_FACTOR": "9"}, "PASEPORT_PASSWORD_WORK_FACTOR"),
+        ({"PASEPORT_PASSWORD_WORK_FACTOR": "16"}, "PASEPORT_PASSWORD_WORK_FACTOR"),
         ({"VAULT_URL": "https://vault:8200/v1"}, "VAULT_URL"),
         ({"VAULT_TOKEN": "a-token-besides"}, "VAULT_TOKEN"),
         ({"PASEPORT_VAULT_SECRET_ID": ""}, "VAULT_TOKEN"),

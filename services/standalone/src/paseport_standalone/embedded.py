@@ -107,7 +107,9 @@ async def open_embedded(
         record = SqlRecord(engine)
         holder = KeyFile(folder.key_file, clock, randomness, first_version=await _next_version(record, ACCESS_KEY_NAME))
         id_holder = RsaKeyFile(folder.id_key_file, clock, first_version=await _next_version(record, ID_KEY_NAME))
-        hasher = BcryptPasswordHasher({_PEPPER_VERSION: secrets.password_pepper}, _PEPPER_VERSION)
+        hasher = BcryptPasswordHasher(
+            {_PEPPER_VERSION: secrets.password_pepper}, _PEPPER_VERSION, settings.password_work_factor
+        )
         stack.callback(hasher.close)
 
         issuer_settings = IssuerSettings(

@@ -44,6 +44,7 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     login_attempts_per_address: Annotated[int, Env("PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS", 1, 1_000_000)] = 100
     """In any 15 minutes."""
     key_document_max_age: Annotated[timedelta, Env("PASEPORT_KEY_DOCUMENT_MAX_AGE", 1, 300)] = timedelta(seconds=60)
+    password_work_factor: Annotated[int, Env("PASEPORT_PASSWORD_WORK_FACTOR", 10, 15)] = 12
     mobile_redirect_uris: Annotated[tuple[str, ...], Env("MOBILE_REDIRECT_URIS")] = ()
     oauth_clients_json: Annotated[Secret[str] | None, Env("OAUTH_CLIENTS_JSON", 1)] = None
 

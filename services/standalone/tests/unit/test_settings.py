@@ -59,6 +59,11 @@ def test_a_port_that_is_none_is_refused(port: str) -> None:
     assert "SERVER_PORT" in problems(SERVER_PORT=port)
 
 
+@pytest.mark.parametrize("factor", ["9", "16"])
+def test_a_work_factor_that_protects_nothing_or_that_nobody_waits_for_is_refused(factor: str) -> None:
+    assert "PASEPORT_PASSWORD_WORK_FACTOR" in problems(PASEPORT_PASSWORD_WORK_FACTOR=factor)
+
+
 def test_the_two_ports_differ() -> None:
     assert "PASEPORT_INTERNAL_PORT" in problems(SERVER_PORT="9000", PASEPORT_INTERNAL_PORT="9000")
 

@@ -34,7 +34,8 @@ def run(*, json: Json = False) -> None:
     Data lives in PASEPORT_DATA_DIR: where that is not set, in var/embedded of a source checkout, else in
     $XDG_DATA_HOME/paseport (~/.local/share/paseport). Ports: SERVER_PORT (8080) and PASEPORT_INTERNAL_PORT (8081).
     The first administrator: PASEPORT_ADMIN_EMAIL and PASEPORT_ADMIN_PASSWORD; without a password one is generated and
-    printed once. Also: LOG_LEVEL, PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS, PASEPORT_APP_DIR.
+    printed once. Also: LOG_LEVEL, PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS, PASEPORT_PASSWORD_WORK_FACTOR,
+    PASEPORT_APP_DIR.
     """
     output = Output(as_json=json)
     try:
