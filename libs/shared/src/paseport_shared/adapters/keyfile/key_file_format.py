@@ -32,33 +32,23 @@ class StoredVersion:
 
 
 class _WireVersion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an entry of either algorithm has beside its private key."""
+
     version: Annotated[int, Meta(ge=1)]
     status: KeyStatus
     not_before: str
     not_after: str | None
-
-    @property
-    def private_key(self) -> bytes:
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(version={self.version!r}, …)"
 
 
 class _Ed25519Version(_WireVersion, frozen=True, forbid_unknown_fields=True):
-    seed: Annotated[bytes, Meta(min_length=32, max_length=32)]
-
-    @property
-    def private_key(self) -> bytes:
-        return self.seed
+    private_key: Annotated[bytes, Meta(min_length=32, max_length=32)] = msgspec.field(name="seed")
 
 
 class _RsaVersion(_WireVersion, frozen=True, forbid_unknown_fields=True):
-    pkcs8: Annotated[bytes, Meta(min_length=1)]
-
-    @property
-    def private_key(self) -> bytes:
-        return self.pkcs8
+    private_key: Annotated[bytes, Meta(min_length=1)] = msgspec.field(name="pkcs8")
 
 
 class _Ed25519File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +108,9 @@ def decode_versions(path: Path, content: Secret[bytes], algorithm: KeyAlgorithm)
     return versions
 
 
-def _wire_versions(content: Secret[bytes], algorithm: KeyAlgorithm) -> tuple[_WireVersion, ...]:
+def _wire_versions(
+    content: Secret[bytes], algorithm: KeyAlgorithm
+) -> tuple[_Ed25519Version, ...] | tuple[_RsaVersion, ...]:
     if algorithm is KeyAlgorithm.RS256:
         return _rsa_decoder.decode(content.reveal()).versions
     return _ed25519_decoder.decode(content.reveal()).versions
