@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from datetime import timedelta
 from types import TracebackType
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from paseport.redis.settings import RedisSettings
 
 KEY_DOCUMENT_PATH: Final = "/.well-known/paserk.json"
+_REMEDY: Final = (
+    "check client_id and client_secret; `paseport verifiers list` shows whether the verifier was revoked, "
+    "`paseport verifiers roll-secret` makes a new secret"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -105,8 +109,8 @@ class Verifier:
         self._opened: AsyncExitStack | None = None
         self._is_closed = False
         self._revocations: RevocationList | None = None
-        self._tokens: TokenVerifier | None = None
-        self._authenticate: AuthenticateBearer | None = None
+        # Only there while all that it needs is: whoever comes while it is being started must not pass half of it.
+        self._decide: _Decide | None = None
 
     @property
     def feed(self) -> FeedState | None:
@@ -122,15 +126,13 @@ class Verifier:
         Raises ``AuthenticationRequired`` (401) without a token, ``InvalidToken`` (401) for one that is not acceptable,
         and ``Unavailable`` (503, never let in) when nobody can say. Why, stands in ``reason``, for the log.
         """
+        if not token:
+            raise AuthenticationRequired("no bearer token")
         if self._opened is None and not self._is_closed:
             await self.start()
-        if self._authenticate is not None:
-            return await self._authenticate(token)
-        if token is None:
-            raise AuthenticationRequired("no bearer token")
-        if self._tokens is None:
+        if self._decide is None:
             raise Unavailable("the verifier is closed")
-        return Principal(self._tokens.recall(token) or await self._tokens.verify(token))
+        return await self._decide(token)
 
     async def start(self) -> None:
         """Open connections and hear what is revoked. Repeating it is harmless.
@@ -141,16 +143,17 @@ class Verifier:
             if self._opened is not None:
                 return
             async with AsyncExitStack() as stack:
-                await self._open(stack)
+                decide, revocations = await self._open(stack)
                 self._opened = stack.pop_all()
-                self._is_closed = False
+            self._decide, self._revocations = decide, revocations
+            self._is_closed = False
 
     async def aclose(self) -> None:
         """Stop following and close every connection it opened. A ``key_set`` that was passed in is left alone."""
         async with self._starting:
             opened, self._opened = self._opened, None
             self._is_closed = True
-            self._tokens = self._authenticate = self._revocations = None
+            self._decide = self._revocations = None
             if opened is not None:
                 await opened.aclose()
 
@@ -166,14 +169,18 @@ class Verifier:
     ) -> None:
         await self.aclose()
 
-    async def _open(self, stack: AsyncExitStack) -> None:
+    async def _open(self, stack: AsyncExitStack) -> tuple[_Decide, RevocationList | None]:
         http = await stack.enter_async_context(open_http_client(self._issuer, ssl_context=self._ssl_context))
         key_set = self._key_set
         if key_set is None:
             key_set = await stack.enter_async_context(
-                aclosing(RemoteKeySet(HttpKeyDocument(self._issuer + KEY_DOCUMENT_PATH, http)))
+                aclosing(
+                    RemoteKeySet(
+                        HttpKeyDocument(self._issuer + KEY_DOCUMENT_PATH, http), monotonic=self._clock.monotonic
+                    )
+                )
             )
-        self._tokens = TokenVerifier(
+        tokens = TokenVerifier(
             key_set,
             issuer=self._issuer,
             audience=self._audience,
@@ -182,7 +189,7 @@ class Verifier:
             cache=self._cache,
         )
         if not self._follows:
-            return
+            return _WithoutRevocation(tokens), None
 
         feeds: list[tuple[RevocationFeed, float]] = []
         directory: SubjectDirectory | None = None
@@ -195,7 +202,7 @@ class Verifier:
             feeds.append((feed, HEARTBEAT_SECONDS))
         if self._credential is not None:
             credential = {"Authorization": self._credential}
-            client = IssuerClient(http, lambda: credential)
+            client = IssuerClient(http, lambda: credential, remedy=_REMEDY)
             feeds.append((IssuerFeed(client, PUBLIC_PATH), LONG_POLL_SECONDS))
             source = IssuerSubjects(client, PRINCIPALS_PATH)
 
@@ -207,8 +214,21 @@ class Verifier:
         with suppress(Unavailable):
             await follow.step()
         await stack.enter_async_context(_in_background(follow))
-        self._revocations = revocations
-        self._authenticate = AuthenticateBearer(self._tokens, revocations, subjects)
+        return AuthenticateBearer(tokens, revocations, subjects), revocations
+
+
+_Decide = Callable[[str], Awaitable[Principal]]
+"""From a token to its caller, with everything that was asked for."""
+
+
+class _WithoutRevocation:
+    """What ``revocation="none"`` asks for: the token itself, and nothing else."""
+
+    def __init__(self, tokens: TokenVerifier) -> None:
+        self._tokens = tokens
+
+    async def __call__(self, token: str) -> Principal:
+        return Principal(self._tokens.recall(token) or await self._tokens.verify(token))
 
 
 @asynccontextmanager
