@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -20,6 +22,10 @@ DEADLINE_SECONDS: Final = 2.0
 MAX_CONNECTIONS: Final = 16
 # A page of a snapshot has about 2 MiB; what is larger is not the issuer.
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+COMPLAIN_EVERY_SECONDS: Final = 10.0
+_UNAUTHORIZED: Final = 401
+
+_log = logging.getLogger(__name__)
 
 _Wire = TypeVar("_Wire")
 
@@ -68,11 +74,25 @@ class Answer:
 
 
 class IssuerClient:
-    """Speaks to one issuer; ``headers`` gives what each request carries, the credential among it."""
+    """Speaks to one issuer; ``headers`` gives what each request carries, the credential among it.
 
-    def __init__(self, client: httpx.AsyncClient, headers: Callable[[], Mapping[str, str]]) -> None:
+    A credential that is refused is the one failure that does not pass by itself, so the log says so, at most once in
+    ten seconds, and with it what to do: ``remedy``.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        headers: Callable[[], Mapping[str, str]],
+        *,
+        remedy: str = "check the credential",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
         self._headers = headers
+        self._remedy = remedy
+        self._monotonic = monotonic
+        self._complain_at: float | None = None
 
     async def get(
         self,
@@ -116,8 +136,21 @@ class IssuerClient:
         except Exception as error:
             raise Unavailable(f"the issuer did not answer {method} {path}: {error!r}") from error
         if answer.status not in statuses:
+            if answer.status == _UNAUTHORIZED:
+                self._complain(method, path)
             raise Unavailable(f"the issuer answered {answer.status} to {method} {path}")
         return answer
+
+    def _complain(self, method: str, path: str) -> None:
+        now = self._monotonic()
+        if self._complain_at is None or now >= self._complain_at:
+            self._complain_at = now + COMPLAIN_EVERY_SECONDS
+            _log.error(
+                "the issuer refuses the credential of this service (401 to %s %s), and does until it is changed: %s",
+                method,
+                path,
+                self._remedy,
+            )
 
 
 async def _read_bounded(response: httpx.Response) -> bytes:

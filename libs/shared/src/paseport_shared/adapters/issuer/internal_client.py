@@ -20,7 +20,7 @@ class InternalClient(IssuerClient):
     """
 
     def __init__(self, client: httpx.AsyncClient, service_secret: Secret[str]) -> None:
-        super().__init__(client, self._headers_of_now)
+        super().__init__(client, self._headers_of_now, remedy="PASEPORT_SERVICE_SECRET must be the issuer's")
         self._service_secret = service_secret
 
     def _headers_of_now(self) -> dict[str, str]:
