@@ -80,8 +80,9 @@ class FollowRevocations:
             except FeedGap:
                 pass
             else:
-                self._positions[number] = changes[-1].position if changes else position
                 self._revocations.apply(changes)
+                # Not before: what failed to be taken over is read again.
+                self._positions[number] = changes[-1].position if changes else position
                 return
         self._positions[number] = await self._read_all(feed)
 
