@@ -108,6 +108,9 @@ class FakeFeed:
     async def first_page(self, gone: asyncio.Event) -> Item:
         """Begin to tell a new reader all that is in force."""
         await self._speaking(gone)
+        # Whoever begins anew where it began before gave that up: nobody comes back for it.
+        for abandoned in [epoch for epoch, reader in self._readers.items() if reader.seq < 0 and reader.gone is gone]:
+            del self._readers[abandoned]
         epoch = next(self._epochs)
         self._readers[epoch] = _Reader(seq=-1, gone=gone)
         return self._page(epoch, len(self._changes), 0)
