@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from paseport import InvalidToken, Unavailable
 from paseport.claims import Claims
-from paseport_testkit.fake_issuer import FakeIssuer, NotHeard
+from paseport_testkit.fake_issuer import FakeIssuer, NotHeard, TravelClock
 
 FEED = "/verifiers/v1/feed"
 RETRY_SECONDS = 0.05
@@ -108,6 +109,19 @@ async def test_a_revocation_is_known_once_it_was_awaited(paseport_issuer: FakeIs
         assert follower.refuses(claims)
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_published_verifier_refuses_it_once_it_was_awaited(paseport_issuer: FakeIssuer, way: str) -> None:
+    token = paseport_issuer.mint_token()
+    claims = paseport_issuer.claims(token)
+    async with paseport_issuer.verifier() as verifier:
+        assert (await verifier.verify(token)).claims == claims
+
+        await WAYS[way](paseport_issuer, token, claims)
+
+        with pytest.raises(InvalidToken):
+            await verifier.verify(token)
+
+
 async def test_what_is_revoked_says_nothing_of_other_tokens(paseport_issuer: FakeIssuer) -> None:
     user = paseport_issuer.add_user()
     async with following(paseport_issuer) as follower:
@@ -180,6 +194,16 @@ async def test_a_change_of_roles_is_told_and_the_new_ones_are_answered(paseport_
         assert not follower.refuses(paseport_issuer.claims(paseport_issuer.mint_token(user)))
 
 
+async def test_the_published_verifier_answers_the_new_roles_once_they_were_awaited(paseport_issuer: FakeIssuer) -> None:
+    user = paseport_issuer.add_user(roles=("User",))
+    token = paseport_issuer.mint_token(user)
+    async with paseport_issuer.verifier() as verifier:
+        for roles in ({"User", "Admin"}, {"User"}, set[str]()):
+            await paseport_issuer.set_roles(user, roles)
+
+            assert (await verifier.verify(token)).roles == roles
+
+
 async def test_a_disabled_user_is_disabled_where_verifiers_ask(paseport_issuer: FakeIssuer) -> None:
     user = paseport_issuer.add_user()
 
@@ -218,6 +242,26 @@ async def test_what_is_revoked_during_an_outage_is_known_after_it(paseport_issue
 
         assert not known_meanwhile
         assert follower.refuses(claims)
+
+
+@pytest.mark.parametrize("of", ["everything", "feed"])
+async def test_the_published_verifier_says_after_five_seconds_that_nobody_can_say(
+    paseport_issuer: FakeIssuer, paseport_clock: TravelClock, of: Any
+) -> None:
+    """What the README says of ``outage``, ``elapse`` and ``heard``."""
+    token, other = paseport_issuer.mint_token(), paseport_issuer.mint_token()
+    async with paseport_issuer.verifier() as verifier:
+        assert await verifier.verify(token)
+        with paseport_issuer.outage(of):
+            await paseport_issuer.revoke(token)
+            paseport_clock.elapse(timedelta(seconds=6))
+            with pytest.raises(Unavailable):
+                await verifier.verify(token)
+        await paseport_issuer.heard()
+
+        with pytest.raises(InvalidToken):
+            await verifier.verify(token)
+        assert await verifier.verify(other)
 
 
 async def test_a_verifier_that_was_stopped_is_not_waited_for(paseport_issuer: FakeIssuer) -> None:

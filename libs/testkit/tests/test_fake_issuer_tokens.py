@@ -14,7 +14,7 @@ from paseport_testkit.fake_issuer.issuer import DEFAULT_AUDIENCE
 
 @pytest.fixture
 async def verifier(paseport_issuer: FakeIssuer) -> AsyncIterator[Verifier]:
-    async with paseport_issuer.verifier(revocation="none") as started:
+    async with paseport_issuer.verifier() as started:
         yield started
 
 
@@ -175,6 +175,7 @@ async def test_a_key_that_was_revoked_is_revoked_in_the_document_and_another_one
     token = paseport_issuer.mint_token()
     await paseport_issuer.revoke_key()
 
+    # It hears of no revocation, so what it knows stands in the document.
     async with paseport_issuer.verifier(revocation="none") as verifier:
         assert await verifier.verify(paseport_issuer.mint_token())
         with pytest.raises(InvalidToken):
@@ -184,16 +185,17 @@ async def test_a_key_that_was_revoked_is_revoked_in_the_document_and_another_one
 
 
 async def test_nobody_can_say_while_the_issuer_is_away_and_the_keys_were_never_read(
-    paseport_issuer: FakeIssuer, verifier: Verifier
+    paseport_issuer: FakeIssuer,
 ) -> None:
     token = paseport_issuer.mint_token()
 
-    with paseport_issuer.outage(), pytest.raises(Unavailable):
-        await verifier.verify(token)
+    async with paseport_issuer.verifier(revocation="none") as verifier:
+        with paseport_issuer.outage(), pytest.raises(Unavailable):
+            await verifier.verify(token)
 
 
 async def test_options_of_a_verifier_win_over_those_of_the_issuer(paseport_issuer: FakeIssuer) -> None:
-    pinned = paseport_issuer.verifier(revocation="none", audience="https://other.example", key_set=StaticKeySet(()))
+    pinned = paseport_issuer.verifier(audience="https://other.example", key_set=StaticKeySet(()))
 
     async with pinned as verifier:
         with pytest.raises(InvalidToken):

@@ -14,11 +14,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from interruption import interrupted_at
 from paseport import AuthenticationRequired, InvalidToken, StaticKeySet, Unavailable, Verifier
 from paseport.key_set import parse_key_document
 from paseport.revocation_list import STALE_AFTER_SECONDS
+from paseport.verifier import KEY_DOCUMENT_PATH
 from paseport_testkit.fake_issuer import FakeIssuer, TravelClock
 
 PATIENCE_SECONDS = 10
@@ -426,7 +428,7 @@ async def test_what_was_closed_lets_nobody_in_and_starts_again(paseport_issuer: 
 
 async def test_nobody_passes_half_of_it_while_it_starts_again(paseport_issuer: FakeIssuer) -> None:
     """FA-07. The keys are pinned and the token is remembered: only the revocations are missing."""
-    verifier = with_pinned_keys(paseport_issuer)
+    verifier = await with_pinned_keys(paseport_issuer)
     token = paseport_issuer.mint_token()
     async with verifier:
         assert await verdict(verifier, token) == ACCEPTED
@@ -441,8 +443,9 @@ async def test_nobody_passes_half_of_it_while_it_starts_again(paseport_issuer: F
     await verifier.aclose()
 
 
-def with_pinned_keys(issuer: FakeIssuer, **options: Any) -> Verifier:
-    document = parse_key_document(issuer._keys.document())  # noqa: SLF001  the keys themselves, without a way to ask
+async def with_pinned_keys(issuer: FakeIssuer, **options: Any) -> Verifier:
+    async with httpx.AsyncClient(base_url=issuer.url) as client:
+        document = parse_key_document((await client.get(KEY_DOCUMENT_PATH)).content)
     return issuer.verifier(key_set=StaticKeySet(document.values()), **options)
 
 
@@ -455,7 +458,7 @@ async def test_a_start_that_is_given_up_anywhere_leaves_nothing_open_and_lets_no
     """FA-07: cancelled at each of its awaits, and then started for good."""
     token, revoked = paseport_issuer.mint_token(), paseport_issuer.mint_token()
     await paseport_issuer.revoke(revoked)
-    verifier = with_pinned_keys(paseport_issuer)
+    verifier = await with_pinned_keys(paseport_issuer)
     await verifier.aclose()
     async with nothing_left():
         for point in points():

@@ -40,7 +40,7 @@ def _interrupted(point: int, error: BaseException, work: Coroutine[Any, Any, _Re
             number += 1
             try:
                 answer = yield waiting_for
-            except BaseException as raised:  # noqa: BLE001  handed on to where it belongs
+            except BaseException as raised:
                 waiting_for = work.throw(raised)
             else:
                 waiting_for = work.send(answer)
