@@ -32,7 +32,7 @@ password() { if is_missing "$1"; then openssl rand -hex 20 | tr -d '\n' | put "$
 url() { if is_missing "$1"; then printf 'mariadb://%s:%s@mariadb:3306/paseport' "$2" "$(cat "secrets/$3")" | put "$1"; fi; }
 
 for name in refresh_key password_pepper service_secret bff_client_secret; do key "$name"; done
-for user in operator replica sentinel peer client issuer api; do password "redis_${user}_password"; done
+for user in operator replica sentinel peer client issuer api verifier; do password "redis_${user}_password"; done
 for user in root service migration; do password "mariadb_${user}_password"; done
 password admin_password
 url mariadb_url paseport mariadb_service_password

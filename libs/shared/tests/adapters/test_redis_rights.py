@@ -1,6 +1,10 @@
-"""What the api's user on Redis may do (docker/redis/users.acl.template). All other tests are the issuer's user."""
+"""What the users of the api and of verifiers may do on Redis (docker/redis/users.acl.template).
 
-from collections.abc import AsyncIterator
+All other tests are the issuer's user.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 
 import pytest
@@ -12,6 +16,9 @@ from contracts.revocation_feed import a_revocation
 from contracts.role_directory import a_state
 from contracts.support import NOW
 from paseport.redis.access import RedisAccess
+from paseport.redis.revocation_feed import RedisRevocationFeed
+from paseport.redis.settings import RedisSettings
+from paseport.redis.subject_directory import RedisSubjectDirectory
 from paseport.secret import Secret
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from paseport_shared.adapters.redis.client_directory import RedisClientDirectory
@@ -20,8 +27,26 @@ from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshToken
 from paseport_shared.adapters.redis.revocation_publisher import RedisRevocationPublisher
 from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from paseport_shared.domain.errors import Unavailable
-from paseport_testkit.harness.redis import RedisCluster
+from paseport_testkit.harness.redis import Credentials, RedisCluster
 from redis_support import OnACluster, cluster_settings, unhurried
+
+
+async def tried(work: Awaitable[object]) -> str:
+    """Return why it was refused; an empty string where it was not."""
+    try:
+        await work
+    except Unavailable as refusal:
+        return refusal.reason
+    return ""
+
+
+def settings_as(user: Credentials, redis_cluster: RedisCluster) -> RedisSettings:
+    return replace(
+        unhurried(cluster_settings(redis_cluster)),
+        username=user.username,
+        password=Secret(user.password),
+        wait_replicas=0,
+    )
 
 
 class TestTheApisUser(OnACluster):
@@ -29,14 +54,7 @@ class TestTheApisUser(OnACluster):
 
     @pytest.fixture
     async def apis(self, redis_cluster: RedisCluster) -> AsyncIterator[RedisAccess]:
-        user = redis_cluster.users.api
-        settings = replace(
-            unhurried(cluster_settings(redis_cluster)),
-            username=user.username,
-            password=Secret(user.password),
-            wait_replicas=0,
-        )
-        async with RedisAccess(settings) as apis:
+        async with RedisAccess(settings_as(redis_cluster.users.api, redis_cluster)) as apis:
             yield apis
 
     async def test_it_may_do_all_that_verifying_needs(
@@ -78,3 +96,68 @@ class TestTheApisUser(OnACluster):
             with pytest.raises(Unavailable) as refusal:
                 await call()
             assert "NOPERM" in refusal.value.reason
+
+
+class TestTheVerifiersUser(OnACluster):
+    """A service that is not ours (``Verifier(redis=…)``); ``access`` is the issuer's."""
+
+    @pytest.fixture
+    async def strangers(self, redis_cluster: RedisCluster) -> AsyncIterator[RedisAccess]:
+        async with RedisAccess(settings_as(redis_cluster.users.verifier, redis_cluster)) as strangers:
+            yield strangers
+
+    async def test_it_may_do_all_that_the_published_verifier_does(
+        self, access: RedisAccess, strangers: RedisAccess, redis_namespace: str
+    ) -> None:
+        roles, feed = f"role:{redis_namespace}", f"revocation:{redis_namespace}"
+        state, revocation, later = a_state(), a_revocation(), a_revocation()
+        await RedisRoleDirectory(access, namespace=roles).put(state)
+        publisher = RedisRevocationPublisher(access, namespace=feed)
+        await publisher.mark_complete(await publisher.epoch())
+        reader = RedisRevocationFeed(strangers, namespace=feed)
+        directory = RedisSubjectDirectory(strangers, namespace=roles)
+        position = (await reader.snapshot(NOW)).position
+        await publisher.publish(revocation)
+
+        assert await directory.find(state.user_id) == state
+        assert await directory.is_complete() is False
+        assert [change.what for change in await reader.changes_since(position, 0.1)] == [revocation]
+        assert (await reader.snapshot(NOW)).revocations == (revocation,)
+        # Nothing is at hand now: it waits, on a connection of its own, for what comes.
+        position = (await reader.snapshot(NOW)).position
+        waiting = asyncio.create_task(reader.changes_since(position, 5.0))
+        await publisher.publish(later)
+        assert [change.what for change in await waiting] == [later]
+        await strangers.confirm_primary()
+        await strangers.ping()
+
+    async def test_it_may_not_read_anything_else_nor_learn_what_there_is(
+        self, access: RedisAccess, strangers: RedisAccess, redis_namespace: str
+    ) -> None:
+        """Sessions and refresh families least of all: their names alone end sessions."""
+        families = RedisRefreshTokenStore(strangers, POLICY, f"refresh_token:{redis_namespace}")
+        clients = RedisClientDirectory(strangers, namespace=f"client:{redis_namespace}")
+        roles = f"role:{redis_namespace}:x"
+        refusals = {
+            "a family": await tried(families.find_family(a_family().id, NOW)),
+            "a client": await tried(clients.find("shop")),
+            "a session": await tried(strangers.send(("HGET", "session:x", "state"))),
+            "all names": await tried(strangers.send(("SCAN", "0"))),
+            "some name": await tried(strangers.send(("RANDOMKEY",))),
+            "other keys in a script": await tried(
+                strangers.send(("EVAL", "return redis.call('HGET', 'session:x', 'state')", "0"))
+            ),
+            "who is connected": await tried(strangers.send(("CLIENT", "LIST"))),
+            "the users": await tried(strangers.send(("ACL", "LIST"))),
+            "messages": await tried(strangers.send(("SUBSCRIBE", "x"))),
+            "a role's entry": await tried(strangers.send(("HSET", roles, "state", "{}"))),
+            "a role's entry in a script": await tried(
+                strangers.send(("EVAL", "return redis.call('DEL', KEYS[1])", "1", f"{{revocation}}:{roles}"))
+            ),
+            "a revocation": await tried(
+                RedisRevocationPublisher(strangers, namespace=f"revocation:{redis_namespace}").publish(a_revocation())
+            ),
+            "everything": await tried(strangers.send(("FLUSHALL",))),
+        }
+
+        assert [what for what, reason in refusals.items() if "NOPERM" not in reason and "ACL" not in reason] == []

@@ -58,10 +58,11 @@ class RedisUsers:
         self.sentinel = Credentials("sentinel")
         self.issuer = Credentials("issuer")
         self.api = Credentials("api")
+        self.verifier = Credentials("verifier")
 
     def access_list(self) -> str:
         """Return the ACL file."""
-        users = (self.operator, self.replica, self.sentinel, self.issuer, self.api)
+        users = (self.operator, self.replica, self.sentinel, self.issuer, self.api, self.verifier)
         hashes = {f"REDIS_{user.username.upper()}_HASH": user.password_hash for user in users}
         return rendered(REDIS_FOLDER / "users.acl.template", hashes)
 

@@ -32,6 +32,9 @@ USER: Final = "user"
 DISABLED: Final = "disabled"
 
 
+SERVICE: Final = "https://reports.example.com"
+"""The audience of a downstream service: what the client may name as ``resource``, and what a verifier is made for."""
+
 MOBILE_REDIRECT_URIS: Final = ("http://127.0.0.1/callback", "https://phone.example/callback")
 """Those of the client ``mobile``: a program that listens on this machine, and an app that has claimed an address."""
 
@@ -344,7 +347,12 @@ class Stack:
                 "sentinels": [_server(watcher, watcher.address) for watcher in self.redis.watchers],
                 "users": {
                     user.username: user.password
-                    for user in (self.redis.users.operator, self.redis.users.issuer, self.redis.users.api)
+                    for user in (
+                        self.redis.users.operator,
+                        self.redis.users.issuer,
+                        self.redis.users.api,
+                        self.redis.users.verifier,
+                    )
                 },
                 "sentinel_users": {self.redis.sentinel_client.username: self.redis.sentinel_client.password},
             },
@@ -364,7 +372,8 @@ def a_client() -> dict[str, Any]:
         "client_id": "sample",
         "name": "A sample client",
         "grants": ["authorization_code", "refresh_token", "client_credentials"],
-        "scopes": ["openid", "profile", "email", "offline_access"],
+        "scopes": ["openid", "profile", "email", "roles", "offline_access"],
+        "audiences": [SERVICE],
         "redirect_uris": ["https://localhost:9443/callback"],
         "post_logout_redirect_uris": ["https://localhost:9443/"],
         "secret": secrets.token_urlsafe(48),
