@@ -39,12 +39,14 @@ def open_http_client(
     """Return a client for the issuer at ``base_url``; its owner closes it.
 
     Bounded in connections and time. It follows no redirect and takes no proxy from the environment: the credential goes
-    to the issuer and nowhere else. One process passes a ``transport`` that calls the issuer's app directly.
+    to the issuer and nowhere else. Whom to trust may come from there (``SSL_CERT_FILE``, ``SSL_CERT_DIR``, as for
+    OpenSSL), or with ``ssl_context``. One process passes a ``transport`` that calls the issuer's app directly.
     """
     return httpx.AsyncClient(
         base_url=base_url,
         transport=transport,
-        verify=ssl_context or True,
+        # Made here: without `trust_env` httpx would not look at these two either.
+        verify=ssl_context or httpx.create_ssl_context(),
         timeout=DEADLINE_SECONDS,
         limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
         follow_redirects=False,
