@@ -20,8 +20,11 @@ class SampleClient:
         self._client = stack.client
         self._way = way
 
-    def code_for(self, person: Person, scope: str = "openid email") -> tuple[str, str]:
-        """Have somebody sign in and agree; return the code, and the verifier that goes with it."""
+    def code_for(self, person: Person, scope: str = "openid email", resource: str | None = None) -> tuple[str, str]:
+        """Have somebody sign in and agree; return the code, and the verifier that goes with it.
+
+        With ``resource`` the access token is for that service, else for the issuer's own userinfo.
+        """
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         asked = self._get(
@@ -33,6 +36,7 @@ class SampleClient:
             scope=scope,
             code_challenge=challenge,
             code_challenge_method="S256",
+            **({} if resource is None else {"resource": resource}),
         )
         if asked.headers["Location"].startswith("/consent"):
             transaction = _query(asked)["transaction"]
@@ -54,10 +58,16 @@ class SampleClient:
             redirect_uri=self._client["redirect_uris"][0],
         )
 
-    def tokens_for(self, person: Person) -> dict[str, Any]:
+    def tokens_for(self, person: Person, scope: str = "openid email", resource: str | None = None) -> dict[str, Any]:
         """Return the tokens of a client that somebody signs in to."""
-        tokens: dict[str, Any] = self.redeem(self.code_for(person)).raise_for_status().json()
+        tokens: dict[str, Any] = self.redeem(self.code_for(person, scope, resource)).raise_for_status().json()
         return tokens
+
+    def own_token(self, resource: str) -> str:
+        """Return an access token of the client itself for a service."""
+        answer = self._ask("token", grant_type="client_credentials", resource=resource).raise_for_status()
+        token: str = answer.json()["access_token"]
+        return token
 
     def refresh(self, refresh_token: str) -> httpx.Response:
         """Present a refresh token."""
