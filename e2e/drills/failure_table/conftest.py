@@ -8,6 +8,7 @@ import pytest
 from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.stack import Stack
 from people import GRACE_SECONDS, KEY_DOCUMENT_SECONDS, People
+from verifying_services import register_verifier
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,13 @@ def everybody(stack: Stack) -> Iterator[People]:
     """Whoever uses it."""
     with People(stack) as people:
         yield people
+
+
+@pytest.fixture(scope="session")
+def credential(everybody: People) -> tuple[str, str]:
+    """Of a registered verifier."""
+    everybody.let_admin_in()
+    return register_verifier(everybody.admin)
 
 
 @pytest.fixture

@@ -18,13 +18,12 @@ from browser_user import begin_login, sign_in_with, visit
 from fresh_environment import PACKAGE, fresh_environment
 from installation import Ended, Installation
 from paseport import InvalidToken, Unavailable, Verifier
-from paseport.redis.settings import Address, RedisSettings
-from paseport.secret import Secret
 from paseport_testkit.harness.ports import HOST, free_ports
 from paseport_testkit.harness.process import ServerProcess
 from paseport_testkit.harness.stack import SERVICE, Stack
 from people import REVOKED_SECONDS, ROLES_SECONDS, People, Person, holds_within, keeps_for
 from sample_client import SampleClient
+from verifying_services import redis_settings
 
 SCOPE = "openid profile roles"
 STALE_SECONDS = 5.0
@@ -247,19 +246,6 @@ def test_the_program_that_the_command_prints_says_what_a_token_is_worth(
 
 
 # --- beside Redis -----------------------------------------------------------------------------------------------------
-
-
-def redis_settings(stack: Stack) -> RedisSettings:
-    """As much as a service is given that may read Redis: a user for roles and revocations, one who asks Sentinels."""
-    user, asks = stack.redis.users.verifier, stack.redis.sentinel_client
-    return RedisSettings(
-        sentinels=tuple(Address(host, port) for host, port in stack.redis.sentinels),
-        master_name=stack.redis.master_name,
-        username=user.username,
-        password=Secret(user.password),
-        sentinel_username=asks.username,
-        sentinel_password=Secret(asks.password),
-    )
 
 
 async def verdict(verifier: Verifier, token: str) -> str:
