@@ -1,11 +1,11 @@
 """What the two ports serve, and what they do not."""
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import UUID
 
 import httpx
 import pytest
@@ -138,24 +138,38 @@ async def test_the_built_app_holds_no_source_map(browser: httpx.AsyncClient) -> 
 
 
 async def test_the_example_of_the_readme_runs_as_written(
-    paseport: Running, browser: httpx.AsyncClient, tmp_path: Path
+    installation: Installation, paseport: Running, browser: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    """A stranger's service, in a process of its own: only the address is this test's."""
+    """A stranger's service, in a process of its own, and the commands before it: only the address is this test's."""
     (example,) = re.findall(r"^```python\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     program = tmp_path / "whoami.py"
     program.write_text(example.replace("http://localhost:8080", paseport.url))
-    token = await paseport.sign_in(browser, "admin", PASSWORD)
+    (audience,) = re.findall(r'audience="([^"]+)"', example)
+    verifier = (await installation.run("verifiers", "create", "Reports", "--audience", audience, "--json")).json()
+    client = ["--name", "Nightly", "--grant", "client_credentials", "--audience", audience, "--json"]
+    nightly = (await installation.run("clients", "create", "nightly", *client)).json()
+    credential = ("nightly", nightly["client_secret"])
+    grant = {"grant_type": "client_credentials", "resource": audience}
+    token = (await browser.post("/oauth2/token", auth=credential, data=grant)).json()["access_token"]
 
     async def run(presented: str) -> tuple[int | None, str, str]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(program), presented, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            sys.executable,
+            str(program),
+            presented,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "ID": verifier["client_id"], "SECRET": verifier["client_secret"]},
         )
         out, err = await process.communicate()
         return process.returncode, out.decode(), err.decode()
 
-    code, subject, _ = await run(token)
-    refused, _, said = await run(f"{token}x")
+    good = await run(token)
+    changed = await run(f"{token}x")
+    await browser.post("/oauth2/revoke", auth=credential, data={"token": token})
+    revoked = await run(token)
 
-    assert (code, str(UUID(subject.strip()))) == (0, subject.strip())
-    assert refused != 0
-    assert "InvalidToken" in said
+    assert good[:2] == (0, "nightly\n")
+    for code, _, said in (changed, revoked):
+        assert code != 0
+        assert "paseport.errors.InvalidToken: The access token is not valid." in said
