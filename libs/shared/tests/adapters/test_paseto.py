@@ -19,7 +19,7 @@ from contracts.token_signer_verifier import (
     user_claims,
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from paseport import InvalidKeyDocument, KeySet, PublishedKey, RemoteKeySet
+from paseport import InvalidKeyDocument, InvalidToken, KeySet, PublishedKey, RemoteKeySet
 from paseport.clock import SystemClock
 from paseport.key_set import encode_key_document, parse_key_document
 from paseport.paserk import encode_public_key, public_key_id
@@ -256,10 +256,10 @@ async def test_a_key_set_that_was_never_fetched_is_unavailable_and_not_empty(
     published = remote(fetch, clock)
 
     with fetch.outage, pytest.raises(Unavailable):
-        await published.find(kid)
+        await published.get(kid, clock.now())
     clock.advance(1)
 
-    assert await published.find(kid) is not None
+    assert await published.get(kid, clock.now())
 
 
 async def test_known_keys_verify_on_while_the_issuer_is_down(
@@ -267,14 +267,14 @@ async def test_known_keys_verify_on_while_the_issuer_is_down(
 ) -> None:
     kid = (await keys.active()).kid
     published = remote(fetch, clock)
-    await published.find(kid)
+    await published.get(kid, clock.now())
 
     clock.advance(timedelta(days=1))
     with fetch.outage:
-        assert await published.find(kid) is not None
+        assert await published.get(kid, clock.now())
         clock.advance(MAX_AGE_SECONDS)
         with pytest.raises(Unavailable):
-            await published.find(public_key_id(bytes(32)))
+            await published.get(public_key_id(bytes(32)), clock.now())
 
 
 @pytest.mark.parametrize("poison", [b"{}", b'{"keys":[]}', b"<html>", b'{"keys":[{"kid":"k4.pid.x"}]}'])
@@ -284,14 +284,14 @@ async def test_a_poisoned_document_changes_nothing(
     """KR-08."""
     kid = (await keys.active()).kid
     published = remote(fetch, clock)
-    await published.find(kid)
+    await published.get(kid, clock.now())
     with pytest.raises(InvalidKeyDocument):
         parse_key_document(poison)
 
     fetch.body = poison
     clock.advance(timedelta(days=1))
 
-    assert await published.find(kid) is not None
+    assert await published.get(kid, clock.now())
     assert fetch.fetches == 2
 
 
@@ -300,9 +300,9 @@ async def test_strangers_with_made_up_keys_cause_one_fetch(fetch: IssuerDocument
     published = remote(fetch, clock)
     kids = [public_key_id(number.to_bytes(32)) for number in range(100)]
 
-    found = await asyncio.gather(*(published.find(kid) for kid in kids))
+    found = await asyncio.gather(*(published.get(kid, clock.now()) for kid in kids), return_exceptions=True)
 
-    assert set(found) == {None}
+    assert {type(one) for one in found} == {InvalidToken}
     assert fetch.fetches == 1
 
 

@@ -46,7 +46,7 @@ class RecordContract:
             await transaction.password_resets.put(PasswordReset(an_id(1), bytes(32), NOW, NOW.replace(year=2027)))
             raise Refused("after all of it")
 
-        with pytest.raises(Refused, match="refused"):
+        with pytest.raises(Refused):
             await record.transact(work)
 
         assert await get_user(record, an_id(1)) == a_user(1)
