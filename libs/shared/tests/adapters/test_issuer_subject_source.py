@@ -9,12 +9,12 @@ from uuid import UUID
 
 import httpx
 import pytest
-import structlog
 from paseport import issuer_client
 from paseport.issuer_client import open_http_client
 from paseport.issuer_subjects import IssuerSubjects
 from paseport.secret import Secret
 from paseport.subject import SubjectState
+from paseport_shared import request_context
 from paseport_shared.adapters.issuer.internal_client import PRINCIPALS_PATH, InternalClient
 from paseport_shared.domain.errors import Unavailable
 
@@ -73,7 +73,7 @@ async def test_what_is_asked_for_a_request_carries_its_id() -> None:
         seen.append(request)
         return httpx.Response(200, json=PRINCIPAL)
 
-    with structlog.contextvars.bound_contextvars(request_id="request-1"):
+    with request_context.answering("request-1"):
         await source(issuer).resolve(ALICE)
     await source(issuer).resolve(ALICE)
 

@@ -18,6 +18,7 @@ from paseport_shared.domain.models.service_reading import Pool
 from paseport_shared.http.health import health_handlers
 from paseport_shared.http.logging import LOGGED_FROM_LEVEL, configure_logging, redact_secrets
 from paseport_shared.http.metrics import IssuerMetrics, ServiceMetrics, metrics_handler
+from paseport_shared.request_context import answering
 from structlog.testing import capture_logs
 
 CANARY = "canary-5c0ffee"
@@ -123,7 +124,7 @@ def lines(output: io.BytesIO) -> list[dict[str, Any]]:
 
 
 def test_every_line_is_one_json_object_with_the_request_id(output: io.BytesIO) -> None:
-    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+    with answering("r-1"):
         structlog.get_logger().info("hello\nworld", number=1)
 
     (line,) = lines(output)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from both_services import BothServices, running_both
-from structlog.contextvars import merge_contextvars
+from paseport_shared.request_context import current_request_id
 from structlog.testing import capture_logs
 
 PRINCIPALS = "/internal/v1/principals"
@@ -22,6 +22,10 @@ async def both(tmp_path: Path) -> AsyncIterator[BothServices]:
         yield both
 
 
+def with_request_id(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return event | {"request_id": current_request_id()}
+
+
 def requests(log: list[MutableMapping[str, Any]], route: str) -> list[MutableMapping[str, Any]]:
     return [line for line in log if line["event"] == "request" and line["route"] == route]
 
@@ -31,7 +35,7 @@ async def test_what_the_issuer_is_asked_for_a_request_stands_under_the_same_id_i
     await both.issuer.world.add_user("alice")
     token = await both.issuer.token("alice")
 
-    with capture_logs(processors=[merge_contextvars]) as log:
+    with capture_logs(processors=[with_request_id]) as log:
         async with both.asking_api(token) as alice:
             answer = await alice.get("/api/dashboard")
 
@@ -49,7 +53,7 @@ async def test_two_requests_at_once_are_not_mixed_up(both: BothServices) -> None
         async with both.asking_api(token) as somebody:
             return (await somebody.get("/api/dashboard")).headers["x-request-id"]
 
-    with capture_logs(processors=[merge_contextvars]) as log:
+    with capture_logs(processors=[with_request_id]) as log:
         ids = await asyncio.gather(*(ask(token) for token in tokens))
 
     assert len(set(ids)) == 2
@@ -61,7 +65,7 @@ async def test_an_id_that_a_client_of_the_api_sends_reaches_neither_log(both: Bo
     await both.issuer.world.add_user("alice")
     token = await both.issuer.token("alice")
 
-    with capture_logs(processors=[merge_contextvars]) as log:
+    with capture_logs(processors=[with_request_id]) as log:
         async with both.asking_api(token, **{"X-Request-Id": CHOSEN}) as alice:
             await alice.get("/api/dashboard")
 
@@ -72,7 +76,7 @@ async def test_an_id_that_a_client_of_the_api_sends_reaches_neither_log(both: Bo
 async def test_background_work_of_the_api_has_ids_of_its_own(both: BothServices) -> None:
     """While Redis is away the api follows the issuer's feed, for nobody's request."""
     feed = "/internal/v1/feed"
-    with capture_logs(processors=[merge_contextvars]) as log, both.outages.redis:
+    with capture_logs(processors=[with_request_id]) as log, both.outages.redis:
         async with both.asking_api() as anybody:
             visit = await anybody.get("/api/health/live")
         await both.internal_port.has_answered(feed, times=2)

@@ -305,7 +305,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description The dashboard. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _STATE_KEY: Final = "client_address"
+_KNOWN: Final = 1024
 _MAX_HOPS: Final = 32
 """More hops than any honest chain of proxies has; what stands further left cannot be reached anyway."""
 
@@ -25,6 +26,7 @@ class TrustedProxies:
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks = tuple(ipaddress.ip_network(network) for network in networks)
+        self._known: dict[_Address, bool] = {}
 
     def client_of(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """Return the right-most hop that is no proxy of ours, in canonical spelling.
@@ -36,19 +38,27 @@ class TrustedProxies:
         if address is None:
             return peer
         if not self._networks or not self._trusts(address):
-            return str(address)
+            return _text(address)
         hops = [hop for name, value in headers if name == _FORWARDED_FOR for hop in value.split(b",")]
         client = address
         for hop in reversed(hops[-_MAX_HOPS:]):
             forwarded = _parse(hop.decode("latin-1").strip())
             if forwarded is None:
-                return str(address)
+                return _text(address)
             client = forwarded
             if not self._trusts(forwarded):
                 break
-        return str(client)
+        return _text(client)
 
     def _trusts(self, address: _Address) -> bool:
+        known = self._known.get(address)
+        if known is None:
+            known = self._is_in_networks(address)
+            if len(self._known) < _KNOWN:
+                self._known[address] = known
+        return known
+
+    def _is_in_networks(self, address: _Address) -> bool:
         return any(address.version == network.version and address in network for network in self._networks)
 
 
@@ -90,3 +100,8 @@ def _parse(text: str) -> _Address | None:
             return None
         return address.ipv4_mapped or address
     return address
+
+
+@lru_cache(maxsize=1024)
+def _text(address: _Address) -> str:
+    return str(address)

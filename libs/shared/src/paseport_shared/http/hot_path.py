@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
-import structlog
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from paseport.authenticate_bearer import AuthenticateBearer
 from paseport.bearer import parse_authorization
@@ -22,6 +21,7 @@ from paseport_shared.http.hosts import AllowedHosts
 from paseport_shared.http.metrics import ServiceMetrics
 from paseport_shared.http.request_id import new_request_id
 from paseport_shared.http.security_headers import default_headers
+from paseport_shared.request_context import answering
 
 Render = Callable[[Principal], bytes]
 """What a caller who is let in is answered, as JSON."""
@@ -84,7 +84,7 @@ class HotPath:
             if principal is not None:
                 return principal
             # Who is asked now shall find the request in its log.
-            with structlog.contextvars.bound_contextvars(request_id=request_id):
+            with answering(request_id):
                 return await self._authenticate(token)
         # Whatever it is, faults of ours included: the frame renders it, logs it and lets nobody in.
         except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any, BinaryIO, Final
@@ -11,6 +12,8 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import structlog
 from structlog.typing import Processor
+
+from paseport_shared.request_context import current_request_id
 
 _SECRET_KEYS: Final = frozenset(
     {
@@ -44,12 +47,7 @@ def configure_logging(level: str = "INFO", stream: BinaryIO | None = None, *, se
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     output = sys.stdout.buffer if stream is None else stream
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        *([] if service is None else [_naming(service)]),
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    shared: list[Processor] = [_Circumstances(service)]
     last: list[Processor] = [structlog.processors.format_exc_info, redact_secrets]
     structlog.configure(
         processors=[*shared, *last, structlog.processors.JSONRenderer(serializer=_encode)],
@@ -76,11 +74,26 @@ def configure_logging(level: str = "INFO", stream: BinaryIO | None = None, *, se
         logging.getLogger(name).setLevel(number)
 
 
-def _naming(service: str) -> Processor:
-    def name_service(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        return {"service": service, **event}
+class _Circumstances:
+    """Structlog processor: level, time, service and request id. One step, since every request writes a line."""
 
-    return name_service
+    def __init__(self, service: str | None) -> None:
+        self._service = {} if service is None else {"service": service}
+        self._second = 0
+        self._second_text = ""
+
+    def __call__(self, _: object, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = second
+        event["level"] = level
+        event["timestamp"] = f"{self._second_text}.{int((now - second) * 1e6):06d}Z"
+        request_id = current_request_id()
+        if request_id is not None:
+            event["request_id"] = request_id
+        return {**self._service, **event}
 
 
 def redact_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from random import getrandbits
 from typing import Any, Final
 
-import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from paseport_shared.domain.models.identifiers import parse_uuid
+from paseport_shared.request_context import answering
 
 HEADER: Final = "X-Request-Id"
 _RAW_HEADER: Final = HEADER.lower().encode()
@@ -42,7 +42,7 @@ def request_id(scope: Scope | Mapping[str, Any]) -> str:
 
 
 class RequestId:
-    """Outermost ASGI middleware: the id in the scope's state, in structlog's context and in the answer's header.
+    """Outermost ASGI middleware: the id in the scope's state, in the context of the request and in the answer's header.
 
     With ``continues``, a request that names one id in our own form keeps it.
     """
@@ -63,11 +63,8 @@ class RequestId:
                 message["headers"] = [*message.get("headers", ()), header]
             await send(message)
 
-        before = structlog.contextvars.bind_contextvars(request_id=value)
-        try:
+        with answering(value):
             await self._app(scope, receive, send_with_id)
-        finally:
-            structlog.contextvars.reset_contextvars(**before)
 
 
 def _sent(scope: Scope) -> str | None:

@@ -29,15 +29,18 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
         self._defaults = default_headers(https=https)
+        self._names = frozenset(name for name, _ in self._defaults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [(name.lower(), value) for name, value in message.get("headers", ())]
-                present = {name for name, _ in headers}
-                message["headers"] = [*headers, *(header for header in self._defaults if header[0] not in present)]
+                headers = list(message.get("headers", ()))
+                # ASGI wants names in lower case, which not every application keeps to.
+                present = {name.lower() for name, _ in headers} & self._names
+                missing = (header for header in self._defaults if header[0] not in present) if present else None
+                message["headers"] = [*headers, *(missing or self._defaults)]
             await send(message)
 
         await self._app(scope, receive, send_protected)

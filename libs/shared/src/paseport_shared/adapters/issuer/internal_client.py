@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import httpx
-import structlog
 from paseport.issuer_client import IssuerClient
 from paseport.secret import Secret
+
+from paseport_shared.request_context import current_request_id
 
 FEED_PATH: Final = "/internal/v1/feed"
 PRINCIPALS_PATH: Final = "/internal/v1/principals"
@@ -25,5 +26,5 @@ class InternalClient(IssuerClient):
 
     def _headers_of_now(self) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {self._service_secret.reveal()}"}
-        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        request_id = current_request_id()
         return headers if request_id is None else {**headers, "X-Request-Id": request_id}
