@@ -75,7 +75,7 @@ def test_redis_down_verifiers_with_a_credential_go_on_and_others_deny_after_five
     assert services.unless(with_credential, tokens[1]) is None
     changed = people.admin.change(entries[0], roles=["Admin", "User"])
     assert unless_unavailable(changed, "recorded_not_in_force") is None
-    holds_within(ROLES_SECONDS, lambda: services.unless_roles({"Admin", "User"}, tokens[0], HTTP, BOTH))
+    holds_within(ROLES_SECONDS, lambda: services.unless_roles(frozenset({"Admin", "User"}), tokens[0], HTTP, BOTH))
     disabled = people.admin.change(entries[1], disabled=True)
     assert unless_unavailable(disabled, "recorded_not_in_force") is None
     holds_within(REVOKED_SECONDS, lambda: services.unless(dict.fromkeys(with_credential, "refused"), tokens[2]))

@@ -46,7 +46,7 @@ class VerifyingService:
         said = self.says(token)
         return None if said == expected else f"{said}, not {expected}"
 
-    def unless_roles(self, roles: set[str], token: str) -> str | None:
+    def unless_roles(self, roles: frozenset[str], token: str) -> str | None:
         """None where it takes the caller for one who holds these roles."""
         try:
             caller = self.ask(token)
@@ -94,7 +94,7 @@ class VerifyingServices:
         said = {way: self[way].says(token) for way in expected}
         return None if said == expected else f"{said}, not {expected}"
 
-    def unless_roles(self, roles: set[str], token: str, *ways: str) -> str | None:
+    def unless_roles(self, roles: frozenset[str], token: str, *ways: str) -> str | None:
         """None where all of them, or those named, take the caller for one who holds these roles."""
         for way in ways or WAYS:
             wrong = self[way].unless_roles(roles, token)

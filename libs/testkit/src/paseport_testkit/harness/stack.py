@@ -130,6 +130,11 @@ class Stack:
         return self._secrets["PASEPORT_SERVICE_SECRET"]
 
     @property
+    def client_secret(self) -> str:
+        """The secret of the app's own client, ``bff``."""
+        return self._secrets["BFF_CLIENT_SECRET"]
+
+    @property
     def services(self) -> list[Service]:
         """Every process, in the order in which they start."""
         return [
