@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 HOST: Final = "127.0.0.1"
 _MAX_REQUEST_BYTES: Final = 64 * 1024
+_TURNS: Final = 4
 _BLANK_LINE: Final = b"\r\n\r\n"
 _Answer = TypeVar("_Answer")
 
@@ -118,6 +119,12 @@ class HttpServer:
 
     async def _close(self) -> None:
         if self._server is not None:
+            for listening in self._server.sockets:
+                self.loop.remove_reader(listening.fileno())
+            # Whoever was accepted just now gets a transport first: made for a server that has closed, it would never be
+            # closed itself.
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             self._server.close()
         tasks = [connection.answering for connection in self._connections if connection.answering is not None]
         self.hang_up()
