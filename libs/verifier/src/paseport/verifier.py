@@ -245,8 +245,12 @@ async def _keep_following(follow: FollowRevocations) -> None:
     while True:
         try:
             await follow()
-        # A fault of ours ends no service. Meanwhile the copy grows old, and then nobody is let in.
-        except Exception:
+        # A fault of ours ends no service. Meanwhile the copy grows old, and then nobody is let in. A cancellation that
+        # this task was not told of got out of something that it waited for, and is such a fault.
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             _log.exception("following the revocation feed failed and begins again")
             await asyncio.sleep(RETRY_SECONDS)
 
