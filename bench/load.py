@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, cast
@@ -24,12 +26,16 @@ from bench.processes import cpu_seconds, pin, read_line, started, write_line
 
 _CONTENT_LENGTH: Final = b"content-length:"
 _HEAD_END: Final = b"\r\n\r\n"
+_ALL_ANSWERED_SECONDS: Final = 10.0
 
 
 class Job(msgspec.Struct, frozen=True):
     """Send ``requests`` over one connection each, and count for ``seconds`` after ``warm_up_seconds``.
 
-    Each connection sends its request again and again, with what the answers set as the cookie ``follows``.
+    Each connection sends its request again and again, with what the answers set as the cookie ``follows``. With
+    ``connections`` there are so many, which take all the requests in turn. With ``per_second`` so many are sent, evenly
+    spread, instead of as many as are answered; one for which no connection is idle is late, and counts from when it
+    was due. ``other_pids`` are further processes of the server.
     """
 
     port: int
@@ -38,12 +44,16 @@ class Job(msgspec.Struct, frozen=True):
     warm_up_seconds: float
     seconds: float
     follows: str | None = None
+    connections: int | None = None
+    per_second: float | None = None
+    other_pids: tuple[int, ...] = ()
 
 
 class Measured(msgspec.Struct, frozen=True):
     """What happened between the end of the warm-up and the end. ``wrong`` answers had another status than 200.
 
-    ``cookies`` are what each connection would have sent next, where it followed one.
+    ``cpu_seconds`` are those of all processes of the server; ``cookies`` are what each connection would have sent next,
+    where it followed one.
     """
 
     requests: int
@@ -80,10 +90,11 @@ class Generator:
 
 
 @contextlib.asynccontextmanager
-async def generator(log: Path) -> AsyncIterator[Generator]:
-    """Start a load generator on a processor of its own, where there is a second one."""
+async def generator(log: Path, *, pinned: bool = True) -> AsyncIterator[Generator]:
+    """Start a load generator on a processor of its own, where there is a second one, unless it is not ``pinned``."""
     async with started("python", "-m", "bench.load", log=log) as process:
-        pin(process.pid, 1)
+        if pinned:
+            pin(process.pid, 1)
         yield Generator(process, log)
 
 
@@ -96,44 +107,43 @@ class _Tally:
 
 
 class _Client(asyncio.Protocol):
-    """Asks the same again and again. Reads of an answer what is needed to find its end, and the cookie it follows."""
+    """Asks one thing after the other. Reads of an answer what is needed to find its end, and the cookie it follows.
 
-    def __init__(self, message: bytes, tally: _Tally, follows: str | None) -> None:
-        self._message = message
+    Where somebody else says when to ask, it waits among the ``idle`` ones.
+    """
+
+    def __init__(
+        self, messages: Iterator[bytes], tally: _Tally, follows: str | None, idle: deque[_Client] | None
+    ) -> None:
+        self._messages = messages
         self._tally = tally
-        self._cookie = _Cookie(message, follows) if follows else None
+        self._cookie = _Cookie(next(messages), follows) if follows else None
+        self._idle = idle
         self._received = b""
-        self._sent_at = 0.0
+        self._since = 0.0
         self._transport: asyncio.WriteTransport | None = None
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are not subclasses of asyncio's.
         self._transport = cast(asyncio.WriteTransport, transport)
-        self._send()
+        self._go_on(b"")
 
     def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, found, body = self._received.partition(_HEAD_END)
-        if not found:
-            return
-        _, _, value = head.lower().partition(_CONTENT_LENGTH)
-        if len(body) < int(value.partition(b"\r\n")[0]):
+        self._received = received = self._received + data if self._received else data
+        end = received.find(_HEAD_END)
+        if end < 0 or len(received) - end - len(_HEAD_END) < _content_length(received, end):
             return
         tally = self._tally
         if tally.counts:
-            tally.latencies.append(time.perf_counter() - self._sent_at)
-            if not head.startswith(b"HTTP/1.1 200 "):
+            tally.latencies.append(time.perf_counter() - self._since)
+            if not received.startswith(b"HTTP/1.1 200 "):
                 tally.wrong += 1
         self._received = b""
-        if self._cookie is not None:
-            self._message = self._cookie.follow(head)
-        if tally.ends and self._transport is not None:
-            self._transport.close()
-        else:
-            self._send()
+        self._go_on(received)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
         if not self._tally.ends:
             self._tally.wrong += 1
         if not self.closed.done():
@@ -143,43 +153,78 @@ class _Client(asyncio.Protocol):
     def cookie(self) -> str:
         return "" if self._cookie is None else self._cookie.value.decode()
 
-    def _send(self) -> None:
+    def ask(self, since: float) -> None:
+        """Send the next request, which counts from ``since``."""
         if self._transport is not None:
-            self._sent_at = time.perf_counter()
-            self._transport.write(self._message)
+            self._since = since
+            self._transport.write(next(self._messages) if self._cookie is None else self._cookie.message)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _go_on(self, answer: bytes) -> None:
+        if self._cookie is not None:
+            self._cookie.follow(answer)
+        if self._tally.ends:
+            self.close()
+        elif self._idle is None:
+            self.ask(time.perf_counter())
+        else:
+            self._idle.append(self)
+
+
+def _content_length(received: bytes, end: int) -> int:
+    at = received.find(_CONTENT_LENGTH, 0, end)
+    if at < 0:
+        # Servers may write it as they like; ours writes it like this.
+        at = received.lower().find(_CONTENT_LENGTH, 0, end)
+    at += len(_CONTENT_LENGTH)
+    return int(received[at : received.index(b"\r\n", at)])
 
 
 class _Cookie:
     """A request's one cookie, kept as the answers set it."""
 
     def __init__(self, message: bytes, name: str) -> None:
+        self.message = message
         self._before, _, rest = message.partition(b"%s=" % name.encode())
         self.value, _, self._after = rest.partition(b"\r\n")
         self._before += b"%s=" % name.encode()
         self._set = b"\r\nset-cookie: %s=" % name.encode()
 
-    def follow(self, head: bytes) -> bytes:
-        """Return the next request after an answer. One that sets no cookie leaves things as they were."""
+    def follow(self, answer: bytes) -> None:
+        """Make the next request after an answer. One that sets no cookie leaves things as they were."""
+        head = answer.partition(_HEAD_END)[0]
         _, found, rest = head.partition(self._set)
         if found:
             self.value = rest.partition(b";")[0]
-        return b"%s%s\r\n%s" % (self._before, self.value, self._after)
+            self.message = b"%s%s\r\n%s" % (self._before, self.value, self._after)
 
 
 async def _work(job: Job) -> Measured:
     loop, tally = asyncio.get_running_loop(), _Tally()
+    idle: deque[_Client] | None = None if job.per_second is None else deque()
     clients = []
-    for message in job.requests:
-        _, client = await loop.create_connection(partial(_Client, message, tally, job.follows), "127.0.0.1", job.port)
+    for messages in _messages(job):
+        _, client = await loop.create_connection(
+            partial(_Client, messages, tally, job.follows, idle), "127.0.0.1", job.port
+        )
         clients.append(client)
-    await asyncio.sleep(job.warm_up_seconds)
-    cpu, began = cpu_seconds(job.server_pid), time.perf_counter()
-    tally.counts = True
-    await asyncio.sleep(job.seconds)
-    tally.counts = False
-    seconds, cpu = time.perf_counter() - began, cpu_seconds(job.server_pid) - cpu
-    tally.ends = True
-    await asyncio.wait_for(asyncio.gather(*(client.closed for client in clients)), 10)
+    pids = (job.server_pid, *job.other_pids)
+    async with asyncio.TaskGroup() as group:
+        if idle is not None and job.per_second is not None:
+            group.create_task(_keep_pace(idle, 1 / job.per_second, tally))
+        await asyncio.sleep(job.warm_up_seconds)
+        cpu, began = sum(map(cpu_seconds, pids)), time.perf_counter()
+        tally.counts = True
+        await asyncio.sleep(job.seconds)
+        tally.counts = False
+        seconds, cpu = time.perf_counter() - began, sum(map(cpu_seconds, pids)) - cpu
+        tally.ends = True
+    for client in idle or ():
+        client.close()
+    await asyncio.wait_for(asyncio.gather(*(client.closed for client in clients)), _ALL_ANSWERED_SECONDS)
     latencies = tally.latencies or [0.0]
     return Measured(
         requests=len(tally.latencies),
@@ -190,6 +235,24 @@ async def _work(job: Job) -> Measured:
         p99_ms=percentile(latencies, 0.99) * 1e3,
         cookies=[client.cookie for client in clients] if job.follows else [],
     )
+
+
+def _messages(job: Job) -> Sequence[Iterator[bytes]]:
+    """Return what each connection sends."""
+    if job.connections is None:
+        return [itertools.repeat(message) for message in job.requests]
+    return [itertools.cycle(job.requests)] * job.connections
+
+
+async def _keep_pace(idle: deque[_Client], interval: float, tally: _Tally) -> None:
+    due = time.perf_counter()
+    while not tally.ends:
+        now = time.perf_counter()
+        while due <= now and idle:
+            # The one that rested longest: a server closes connections that say nothing.
+            idle.popleft().ask(due)
+            due += interval
+        await asyncio.sleep(max(due - now, 0.0) if idle else interval)
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from bench.parts.stack_rate import measure_stack_rate
 from bench.parts.stack_refresh import measure_stack_refresh
 from bench.parts.stack_signing import measure_stack_signing
 from bench.parts.start import measure_start
+from bench.parts.verify import measure_verify
 
 Part = Callable[[], Awaitable[Sequence[Figure]]]
 
@@ -34,6 +35,7 @@ EMBEDDED_PARTS: Final[Mapping[str, Part]] = {
     "race": measure_race,
     "login-timing": measure_login_timing,
     "primitives": measure_primitives,
+    "verify": measure_verify,
 }
 STACK: Final = "stack"
 """The name of all parts that need real servers."""

@@ -1,4 +1,7 @@
-"""The dashboard beside an empty handler of the same framework under the same server."""
+"""The dashboard of the whole product beside an empty handler of the same framework under the same server.
+
+Printed only: the budget of the route is that of ``verify``, where nothing but the api is in the process.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.empty_app import EMPTY_REQUEST
-from bench.figures import BenchProblem, Bound, Figure, Gate, figure_of
+from bench.figures import BenchProblem, Figure, figure_of
 from bench.load import Generator, Job, Measured, generator
 from bench.processes import pin, read_line, started
 from bench.product import ADMIN, running_with, sign_in_each
@@ -30,7 +33,7 @@ async def measure_dashboard() -> Sequence[Figure]:
         log = Path(folder) / "log"
         async with (
             running_with(_USERS) as (product, users),
-            started("python", "-m", "bench.empty_app", log=log) as empty,
+            started("python", "-m", "bench.empty_app", "litestar", log=log) as empty,
             generator(log) as load,
         ):
             empty_port = int(await read_line(empty, log))
@@ -48,12 +51,7 @@ async def measure_dashboard() -> Sequence[Figure]:
         *_figures("empty handler", nothing),
         *_figures("dashboard", of_users),
         *_figures("dashboard of an admin", of_admin),
-        figure_of(
-            "dashboard ÷ empty handler, requests/s",
-            "",
-            _ratios(of_users, nothing),
-            Gate(Bound.AT_LEAST, 0.12, 0.25),
-        ),
+        figure_of("dashboard ÷ empty handler, requests/s", "", _ratios(of_users, nothing)),
         figure_of(
             "empty handler ÷ dashboard, CPU",
             "",

@@ -33,7 +33,7 @@ async def measure_documents() -> Sequence[Figure]:
         log = Path(folder) / "log"
         async with (
             started("python", "-m", "bench.issuer", str(LOWEST_COST), "0", log=log) as issuer,
-            started("python", "-m", "bench.empty_app", log=log) as empty,
+            started("python", "-m", "bench.empty_app", "litestar", log=log) as empty,
             generator(log) as load,
         ):
             product = Product(issuer.pid, int(await read_line(issuer, log, 60)), origin=ORIGIN)
