@@ -22,6 +22,8 @@ from bench.parts.stack_refresh import measure_stack_refresh
 from bench.parts.stack_signing import measure_stack_signing
 from bench.parts.start import measure_start
 from bench.parts.verify import measure_verify
+from bench.parts.verify_memory import measure_verify_memory
+from bench.parts.verify_revocations import measure_verify_revocations
 
 Part = Callable[[], Awaitable[Sequence[Figure]]]
 
@@ -36,6 +38,8 @@ EMBEDDED_PARTS: Final[Mapping[str, Part]] = {
     "login-timing": measure_login_timing,
     "primitives": measure_primitives,
     "verify": measure_verify,
+    "verify-memory": measure_verify_memory,
+    "verify-revocations": measure_verify_revocations,
 }
 STACK: Final = "stack"
 """The name of all parts that need real servers."""

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from paseport_api.handlers.principal import PATH
-
-from bench.empty_app import EMPTY_REQUEST
 from bench.figures import BenchProblem, Bound, Figure, Gate, figure_of
 from bench.http import Connection, connections
 from bench.issuer import ORIGIN, active_user
-from bench.load import Generator, Job, Measured, generator
+from bench.load import Measured, generator
 from bench.processes import pin, read_line, started
 from bench.product import Product
-from bench.verify_server import asks, mint, tokens_of
+from bench.verifying import figures_of, minted, run, serving, serving_nothing, take_turns
 
 TOKENS: Final = 2000
 """As many callers are about at the same time."""
-CONNECTIONS: Final = 64
 
 _ROUNDS: Final = 5
-_WARM_UP_SECONDS: Final = 1.0
-_SECONDS: Final = 2.5
 _WORKERS: Final = 2
 
 _RATE: Final = 100.0
-_RATE_CONNECTIONS: Final = 8
 _LATENCY_ROUNDS: Final = 3
 _LATENCY_SECONDS: Final = 6.0
 _COST: Final = 12
@@ -41,32 +32,9 @@ _SIGNING_IN: Final = 24
 """Enough to keep the hashing threads of some processors busy and a queue behind them, short of being turned away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server to measure: its processes, which share a port, and what it is asked."""
-
-    port: int
-    pids: tuple[int, ...]
-    requests: list[bytes]
-
-    def job(self, seconds: float = _SECONDS, per_second: float | None = None) -> Job:
-        """Return a load: as much as it bears, unless it is told how much."""
-        return Job(
-            self.port,
-            self.pids[0],
-            self.requests,
-            _WARM_UP_SECONDS,
-            seconds,
-            connections=CONNECTIONS if per_second is None else _RATE_CONNECTIONS,
-            per_second=per_second,
-            other_pids=self.pids[1:],
-        )
-
-
 async def measure_verify() -> Sequence[Figure]:
     """Take turns on one processor, then with two workers on all of them, then beside people who sign in."""
-    async with _folder() as (folder, log):
-        await mint(folder, TOKENS)
+    async with minted(TOKENS) as (folder, log):
         return [
             *await _on_one_processor(folder, log),
             *await _with_two_workers(folder, log),
@@ -74,62 +42,22 @@ async def measure_verify() -> Sequence[Figure]:
         ]
 
 
-async def run(load: Generator, job: Job) -> Measured:
-    """Run a load. Raises ``BenchProblem`` where anything but 200 was answered."""
-    measured = await load.run(job)
-    if measured.wrong or not measured.requests:
-        raise BenchProblem(f"{measured.wrong} of {measured.requests} answers were not 200")
-    return measured
-
-
-@contextlib.asynccontextmanager
-async def serving(folder: Path, log: Path, *options: str, path: str = PATH, workers: int = 1) -> AsyncIterator[Server]:
-    """Serve the api for the tokens in ``folder``; it is asked ``path`` with each of them in turn."""
-    requests = [asks(path, token) for token in tokens_of(folder)]
-    async with _workers(("bench.verify_server", "serve", str(folder), *options), requests, log, workers) as server:
-        yield server
-
-
-@contextlib.asynccontextmanager
-async def serving_nothing(kind: str, log: Path, *, workers: int = 1) -> AsyncIterator[Server]:
-    """Serve an empty application: ``asgi`` or ``litestar``."""
-    async with _workers(("bench.empty_app", kind), [EMPTY_REQUEST], log, workers) as server:
-        yield server
-
-
-@contextlib.asynccontextmanager
-async def _workers(command: Sequence[str], requests: list[bytes], log: Path, count: int) -> AsyncIterator[Server]:
-    async with AsyncExitStack() as stack:
-        port, pids = 0, []
-        for _ in range(count):
-            process = await stack.enter_async_context(started("python", "-m", *command, "--port", str(port), log=log))
-            port = int(await read_line(process, log, 120))
-            pids.append(process.pid)
-        yield Server(port, tuple(pids), requests)
-
-
-@contextlib.asynccontextmanager
-async def _folder() -> AsyncIterator[tuple[Path, Path]]:
-    with tempfile.TemporaryDirectory(prefix="paseport-bench-") as folder:
-        yield Path(folder), Path(folder) / "log"
-
-
 async def _on_one_processor(folder: Path, log: Path) -> list[Figure]:
     async with AsyncExitStack() as stack:
         servers = {
-            "empty ASGI app": await stack.enter_async_context(serving_nothing("asgi", log)),
+            "empty ASGI app": await stack.enter_async_context(serving_nothing("asgi", folder, log)),
             "warm decision": await stack.enter_async_context(serving(folder, log)),
             # It remembers one token, so it has to verify each of two thousand anew.
             "cold decision": await stack.enter_async_context(serving(folder, log, "--cached", "1")),
-            "empty Litestar handler": await stack.enter_async_context(serving_nothing("litestar", log)),
+            "empty Litestar handler": await stack.enter_async_context(serving_nothing("litestar", folder, log)),
             "dashboard": await stack.enter_async_context(serving(folder, log, path="/api/dashboard")),
         }
         load = await stack.enter_async_context(generator(log))
         for server in servers.values():
             pin(server.pids[0], 0)
-        rounds = await _take_turns(load, servers)
+        rounds = await take_turns(load, servers, _ROUNDS)
     return [
-        *(figure for name, measured in rounds.items() for figure in _figures(name, measured)),
+        *(figure for name, measured in rounds.items() for figure in figures_of(name, measured)),
         *_ratios(rounds, "warm decision", "empty ASGI app", Gate(Bound.AT_LEAST, 0.6, 0.75)),
         *_ratios(rounds, "cold decision", "empty ASGI app", Gate(Bound.AT_LEAST, 0.18, 0.25)),
         *_ratios(rounds, "dashboard", "empty Litestar handler", Gate(Bound.AT_LEAST, 0.5, 0.7)),
@@ -138,15 +66,15 @@ async def _on_one_processor(folder: Path, log: Path) -> list[Figure]:
 
 async def _with_two_workers(folder: Path, log: Path) -> list[Figure]:
     async with (
-        serving_nothing("asgi", log, workers=_WORKERS) as empty,
+        serving_nothing("asgi", folder, log, workers=_WORKERS) as empty,
         serving(folder, log, workers=_WORKERS) as warm,
         serving(folder, log, "--cached", "1", workers=_WORKERS) as cold,
         generator(log, pinned=False) as load,
     ):
         names = [f"{name}, two workers" for name in ("empty ASGI app", "warm decision", "cold decision")]
-        rounds = await _take_turns(load, dict(zip(names, (empty, warm, cold), strict=True)))
+        rounds = await take_turns(load, dict(zip(names, (empty, warm, cold), strict=True)), _ROUNDS)
     return [
-        *(figure for name, measured in rounds.items() for figure in _figures(name, measured)),
+        *(figure for name, measured in rounds.items() for figure in figures_of(name, measured)),
         *_ratios(rounds, names[1], names[0]),
         *_ratios(rounds, names[2], names[0]),
     ]
@@ -206,22 +134,6 @@ async def _signing_in(issuer: Product) -> AsyncIterator[list[int]]:
             one.result()
     if set(statuses) != {200}:
         raise BenchProblem(f"sign-ins were answered {sorted(set(statuses))}")
-
-
-async def _take_turns(load: Generator, servers: Mapping[str, Server]) -> dict[str, list[Measured]]:
-    rounds: dict[str, list[Measured]] = {name: [] for name in servers}
-    for _ in range(_ROUNDS):
-        for name, server in servers.items():
-            rounds[name].append(await run(load, server.job()))
-    return rounds
-
-
-def _figures(name: str, rounds: Sequence[Measured]) -> list[Figure]:
-    return [
-        figure_of(name, "requests/s", [one.requests_per_second for one in rounds]),
-        figure_of("… CPU", "µs/request", [one.cpu_us for one in rounds]),
-        figure_of(f"… p99 at {CONNECTIONS} connections", "ms", [one.p99_ms for one in rounds]),
-    ]
 
 
 def _ratios(rounds: Mapping[str, Sequence[Measured]], own: str, base: str, gate: Gate | None = None) -> list[Figure]:
