@@ -135,10 +135,13 @@ class _KeyDocumentApp:
 
 
 @asynccontextmanager
-async def opened_adapters(
-    folder: Path, *, cached: int = TOKENS_KEPT, revocations: int = 0
-) -> AsyncIterator[ApiAdapters]:
-    """Open what an api needs to accept the tokens that were minted in ``folder``."""
+async def opened_api(folder: Path, *, cached: int = TOKENS_KEPT, revocations: int = 0) -> AsyncIterator[Api]:
+    """Open an api that accepts the tokens that were minted in ``folder``; its app's lifespan is the caller's."""
+    settings = Settings(
+        access_token_issuer=ISSUER,
+        issuer_internal_url="http://issuer.internal:3010",
+        service_secret=Secret(SystemRandomness().token_bytes(32).hex()),
+    )
     clock = SystemClock()
     keys = _keys(folder)
     roles, sessions = MemoryRoleDirectory(), MemorySessionStore(_POLICY)
@@ -153,7 +156,7 @@ async def opened_adapters(
         )
         key_set = RemoteKeySet(HttpKeyDocument(f"{ISSUER}/.well-known/paserk.json", http))
         await stack.enter_async_context(aclosing(key_set))
-        yield ApiAdapters(
+        adapters = ApiAdapters(
             token_verifier=TokenVerifier(
                 key_set,
                 issuer=ISSUER,
@@ -170,6 +173,7 @@ async def opened_adapters(
             issuer_monitor=_IdleIssuer(),
             clock=clock,
         )
+        yield Api(settings, adapters)
 
 
 async def mint(folder: Path, count: int) -> None:
@@ -201,14 +205,9 @@ async def mint(folder: Path, count: int) -> None:
 
 
 @asynccontextmanager
-async def _opened(folder: Path, cached: int, revocations: int) -> AsyncIterator[ASGIApp]:
-    settings = Settings(
-        access_token_issuer=ISSUER,
-        issuer_internal_url="http://issuer.internal:3010",
-        service_secret=Secret(SystemRandomness().token_bytes(32).hex()),
-    )
-    async with opened_adapters(folder, cached=cached, revocations=revocations) as adapters:
-        app = Api(settings, adapters).public_app()
+async def _opened_app(folder: Path, cached: int, revocations: int) -> AsyncIterator[ASGIApp]:
+    async with opened_api(folder, cached=cached, revocations=revocations) as api:
+        app = api.public_app()
         async with app.lifespan():
             yield app
 
@@ -257,7 +256,9 @@ def main() -> None:
         asyncio.run(mint(arguments.folder, arguments.count))
         return
     configure_logging("INFO", sys.stderr.buffer)
-    uvloop.run(serve_on(arguments.port, partial(_opened, arguments.folder, arguments.cached, arguments.revocations)))
+    uvloop.run(
+        serve_on(arguments.port, partial(_opened_app, arguments.folder, arguments.cached, arguments.revocations))
+    )
 
 
 if __name__ == "__main__":

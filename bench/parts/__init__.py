@@ -8,6 +8,7 @@ from typing import Final
 from bench.figures import Figure
 from bench.parts.dashboard import measure_dashboard
 from bench.parts.documents import measure_documents
+from bench.parts.forged import measure_forged
 from bench.parts.login import measure_login
 from bench.parts.login_timing import measure_login_timing
 from bench.parts.memory import measure_memory
@@ -40,6 +41,7 @@ EMBEDDED_PARTS: Final[Mapping[str, Part]] = {
     "verify": measure_verify,
     "verify-memory": measure_verify_memory,
     "verify-revocations": measure_verify_revocations,
+    "forged": measure_forged,
 }
 STACK: Final = "stack"
 """The name of all parts that need real servers."""
