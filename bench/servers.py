@@ -62,11 +62,14 @@ async def running_servers(make: Callable[[Path], _Kind]) -> AsyncIterator[_Kind]
 
 
 @contextlib.asynccontextmanager
-async def running_stack() -> AsyncIterator[Stack]:
-    """Start the production topology: one issuer, one api, everything that they need, the edge."""
+async def running_stack(*, apis: int = 1, **more: str) -> AsyncIterator[Stack]:
+    """Start the production topology: one issuer, one api or more, everything that they need, the edge.
+
+    ``more`` are further settings of issuer and apis.
+    """
     # One address makes all the requests here; nobody else has to stay out.
-    settings = {"PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000"}
-    async with running_servers(lambda folder: Stack(folder, settings=settings)) as stack:
+    settings = {"PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000", **more}
+    async with running_servers(lambda folder: Stack(folder, apis=apis, settings=settings)) as stack:
         yield stack
 
 

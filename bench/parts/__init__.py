@@ -20,6 +20,7 @@ from bench.parts.stack_memory import measure_stack_memory
 from bench.parts.stack_race import measure_stack_race
 from bench.parts.stack_rate import measure_stack_rate
 from bench.parts.stack_refresh import measure_stack_refresh
+from bench.parts.stack_revocation import measure_stack_revocation
 from bench.parts.stack_signing import measure_stack_signing
 from bench.parts.start import measure_start
 from bench.parts.verify import measure_verify
@@ -52,5 +53,6 @@ STACK_PARTS: Final[Mapping[str, Part]] = {
     "stack-rate": measure_stack_rate,
     "stack-memory": measure_stack_memory,
     "stack-race": measure_stack_race,
+    "stack-revocation": measure_stack_revocation,
 }
 PARTS: Final[Mapping[str, Part]] = {**EMBEDDED_PARTS, **STACK_PARTS}
