@@ -16,8 +16,9 @@ from typing import Final
 import msgspec
 import uvloop
 
+from bench import oauth2_proxy
 from bench.figures import BenchProblem, Figure, table
-from bench.parts import EMBEDDED_PARTS, PARTS, STACK, STACK_PARTS
+from bench.parts import EMBEDDED_PARTS, OAUTH2_PROXY, PARTS, STACK, STACK_PARTS
 from bench.processes import Neighbours
 from bench.servers import missing_servers
 
@@ -73,11 +74,15 @@ def _chosen(named: Sequence[str]) -> list[str]:
     """Return the parts to measure. Those that need servers are left out only where nobody named them."""
     if named:
         return [part for name in named for part in (STACK_PARTS if name == STACK else [name])]
+    chosen = list(PARTS)
     missing = missing_servers()
     if missing:
         sys.stderr.write(f"{STACK} is left out. It needs: {', '.join(missing)} (make services)\n")
-        return list(EMBEDDED_PARTS)
-    return list(PARTS)
+        chosen = list(EMBEDDED_PARTS)
+    if oauth2_proxy.program() is None:
+        sys.stderr.write(f"{OAUTH2_PROXY} is left out. It needs: {oauth2_proxy.HOW_TO_GET_IT}\n")
+        chosen.remove(OAUTH2_PROXY)
+    return chosen
 
 
 def _machine() -> str:

@@ -35,7 +35,7 @@ class Job(msgspec.Struct, frozen=True):
     Each connection sends its request again and again, with what the answers set as the cookie ``follows``. With
     ``connections`` there are so many, which take all the requests in turn. With ``per_second`` so many are sent, evenly
     spread, instead of as many as are answered; one for which no connection is idle is late, and counts from when it
-    was due. ``other_pids`` are further processes of the server.
+    was due. ``other_pids`` are further processes of the server, ``status`` is what a right answer has.
     """
 
     port: int
@@ -47,10 +47,11 @@ class Job(msgspec.Struct, frozen=True):
     connections: int | None = None
     per_second: float | None = None
     other_pids: tuple[int, ...] = ()
+    status: int = 200
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What happened between the end of the warm-up and the end. ``wrong`` answers had another status than 200.
+    """What happened between the end of the warm-up and the end. ``wrong`` answers had another status.
 
     ``cpu_seconds`` are those of all processes of the server; ``cookies`` are what each connection would have sent next,
     where it followed one.
@@ -99,7 +100,8 @@ async def generator(log: Path, *, pinned: bool = True) -> AsyncIterator[Generato
 
 
 class _Tally:
-    def __init__(self) -> None:
+    def __init__(self, status: int) -> None:
+        self.right = b"HTTP/1.1 %d " % status
         self.latencies: list[float] = []
         self.wrong = 0
         self.counts = False
@@ -137,7 +139,7 @@ class _Client(asyncio.Protocol):
         tally = self._tally
         if tally.counts:
             tally.latencies.append(time.perf_counter() - self._since)
-            if not received.startswith(b"HTTP/1.1 200 "):
+            if not received.startswith(tally.right):
                 tally.wrong += 1
         self._received = b""
         self._go_on(received)
@@ -203,7 +205,7 @@ class _Cookie:
 
 
 async def _work(job: Job) -> Measured:
-    loop, tally = asyncio.get_running_loop(), _Tally()
+    loop, tally = asyncio.get_running_loop(), _Tally(job.status)
     idle: deque[_Client] | None = None if job.per_second is None else deque()
     clients = []
     for messages in _messages(job):

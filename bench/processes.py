@@ -41,13 +41,18 @@ async def started(
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), _END_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await ended(process)
+
+
+async def ended(process: asyncio.subprocess.Process) -> None:
+    """End a process and wait until it is gone."""
+    if process.returncode is None:
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _END_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 async def read_line(process: asyncio.subprocess.Process, log: Path, seconds: float = 30.0) -> str:
@@ -106,6 +111,12 @@ def pin(pid: int, turn: int) -> None:
     """
     processors = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(pid, {processors[turn % len(processors)]})
+
+
+def pin_threads(pid: int, turn: int) -> None:
+    """Keep all threads of a process on one processor, and those that they start from now on."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        pin(int(thread.name), turn)
 
 
 def _busy_seconds() -> float:

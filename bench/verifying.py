@@ -32,6 +32,7 @@ class Server:
     port: int
     pids: tuple[int, ...]
     requests: list[bytes]
+    status: int = 200
 
     def job(self, seconds: float = _SECONDS, per_second: float | None = None) -> Job:
         """Return a load: as much as it bears, unless it is told how much."""
@@ -44,14 +45,15 @@ class Server:
             connections=CONNECTIONS if per_second is None else _RATE_CONNECTIONS,
             per_second=per_second,
             other_pids=self.pids[1:],
+            status=self.status,
         )
 
 
 async def run(load: Generator, job: Job) -> Measured:
-    """Run a load. Raises ``BenchProblem`` where anything but 200 was answered."""
+    """Run a load. Raises ``BenchProblem`` where anything else was answered than it should be."""
     measured = await load.run(job)
     if measured.wrong or not measured.requests:
-        raise BenchProblem(f"{measured.wrong} of {measured.requests} answers were not 200")
+        raise BenchProblem(f"{measured.wrong} of {measured.requests} answers were not {job.status}")
     return measured
 
 

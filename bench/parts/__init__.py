@@ -25,10 +25,13 @@ from bench.parts.stack_signing import measure_stack_signing
 from bench.parts.start import measure_start
 from bench.parts.verify import measure_verify
 from bench.parts.verify_memory import measure_verify_memory
+from bench.parts.verify_oauth2_proxy import measure_verify_oauth2_proxy
 from bench.parts.verify_revocations import measure_verify_revocations
 
 Part = Callable[[], Awaitable[Sequence[Figure]]]
 
+OAUTH2_PROXY: Final = "verify-oauth2-proxy"
+"""Needs a program that nothing else does."""
 EMBEDDED_PARTS: Final[Mapping[str, Part]] = {
     "start": measure_start,
     "memory": measure_memory,
@@ -42,6 +45,7 @@ EMBEDDED_PARTS: Final[Mapping[str, Part]] = {
     "verify": measure_verify,
     "verify-memory": measure_verify_memory,
     "verify-revocations": measure_verify_revocations,
+    OAUTH2_PROXY: measure_verify_oauth2_proxy,
     "forged": measure_forged,
 }
 STACK: Final = "stack"
