@@ -340,10 +340,12 @@ async def test_a_token_replayed_thousands_of_times_gets_one_verdict_and_leaves_n
     verifier: TokenVerifier, valid_token: str, user_claims: Claims
 ) -> None:
     """TK-24."""
-    await verifier.verify(valid_token)
     tracemalloc.start()
 
     try:
+        # What is made once, at the first use, is no growth.
+        for _ in range(100):
+            await verifier.verify(valid_token)
         before, _ = tracemalloc.get_traced_memory()
         for _ in range(2_000):
             assert await verifier.verify(valid_token) == user_claims

@@ -212,9 +212,9 @@ def test_a_cache_of_nothing_is_refused() -> None:
 def test_two_pairs_of_token_and_audience_never_go_by_one_name(
     token: str, audience: str, other_token: str, other_audience: str
 ) -> None:
-    """A token has no space: whatever follows the first one is the audience."""
+    """An audience has no NUL: whatever follows the first one is the token."""
     cache = TokenCache()
-    token, other_token = token.replace(" ", ""), other_token.replace(" ", "")
+    audience, other_audience = audience.replace("\0", ""), other_audience.replace("\0", "")
     same = (token, audience) == (other_token, other_audience)
 
     assert (cache.digest(token, audience) == cache.digest(other_token, other_audience)) == same

@@ -28,6 +28,7 @@ class TokenCache:
         if size < 1:
             raise ValueError("a token cache keeps at least one token")
         self._key = os.urandom(32)
+        self._begun: dict[str, hashlib.blake2b] = {}
         self._protected_size = int(size * _PROTECTED_SHARE)
         self._waiting_size = size - self._protected_size
         self._waiting: OrderedDict[bytes, Claims] = OrderedDict()
@@ -38,9 +39,14 @@ class TokenCache:
 
     def digest(self, token: str, audience: str) -> bytes:
         """Return what a token goes by here when it is checked for ``audience``."""
-        # A space is in no token, so no other pair of token and audience has these bytes.
-        checked_for = f"{token} {audience}".encode()
-        return hashlib.blake2b(checked_for, key=self._key, digest_size=_DIGEST_BYTES).digest()
+        begun = self._begun.get(audience)
+        if begun is None:
+            # A NUL is in no audience, so no other pair of audience and token has these bytes.
+            begun = hashlib.blake2b(audience.encode() + b"\0", key=self._key, digest_size=_DIGEST_BYTES)
+            self._begun[audience] = begun
+        digest = begun.copy()
+        digest.update(token.encode())
+        return digest.digest()
 
     def find(self, digest: bytes) -> Claims | None:
         """Return the claims of a token, or None."""

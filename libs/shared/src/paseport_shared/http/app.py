@@ -95,7 +95,7 @@ class ServiceApp(Litestar):
         frame = ClientAddress(frame, TrustedProxies(trusted_proxies))
         frame = RequestId(frame, continues=is_internal)
         if hot_routes:
-            frame = HotPath(frame, hot_routes, state["authenticate_bearer"], hosts, metrics, https=https)
+            frame = HotPath(frame, hot_routes, state["authenticate_bearer"], hosts, metrics)
         self._frame: ASGIApp = frame
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -20,7 +20,7 @@ from paseport_shared.http.bearer import REFUSAL
 from paseport_shared.http.hosts import AllowedHosts
 from paseport_shared.http.metrics import ServiceMetrics
 from paseport_shared.http.request_id import new_request_id
-from paseport_shared.http.security_headers import default_headers
+from paseport_shared.http.security_headers import FOR_PROGRAMS
 from paseport_shared.request_context import answering
 
 Render = Callable[[Principal], bytes]
@@ -42,15 +42,13 @@ class HotPath:
         authenticate: AuthenticateBearer,
         hosts: AllowedHosts,
         metrics: ServiceMetrics,
-        *,
-        https: bool,
     ) -> None:
         self._app = app
         self._routes = routes
         self._authenticate = authenticate
         self._hosts = hosts
         self._metrics = metrics
-        self._headers = (_JSON, *default_headers(https=https))
+        self._headers = (_JSON, *FOR_PROGRAMS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or leave it to the framework."""

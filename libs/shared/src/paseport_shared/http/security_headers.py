@@ -18,6 +18,10 @@ HSTS: Final = (b"strict-transport-security", b"max-age=63072000")
 """Two years. Without ``includeSubDomains``: the neighbours of this host are not ours to decide about."""
 
 
+FOR_PROGRAMS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""What is left of them for an answer that only programs get: a page can neither frame nor embed what needs a token."""
+
+
 def default_headers(*, https: bool) -> tuple[tuple[bytes, bytes], ...]:
     """Return what every answer has; HSTS only where the origin is https."""
     return (*DEFAULTS, HSTS) if https else DEFAULTS
