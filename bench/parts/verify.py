@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -28,8 +29,8 @@ _LATENCY_ROUNDS: Final = 3
 _LATENCY_SECONDS: Final = 6.0
 _COST: Final = 12
 """Of sign-ins, as in the product."""
-_SIGNING_IN: Final = 24
-"""Enough to keep the hashing threads of some processors busy and a queue behind them, short of being turned away."""
+_SIGNING_IN: Final = (os.cpu_count() or 1) + 32
+"""Each processor hashes, and the queue behind is full (``BcryptPasswordHasher``): one more would be refused."""
 
 
 async def measure_verify() -> Sequence[Figure]:
@@ -129,9 +130,13 @@ async def _signing_in(issuer: Product) -> AsyncIterator[list[int]]:
             yield statuses
         finally:
             ends.set()
-            await asyncio.wait(people)
-        for one in people:
-            one.result()
+            # What is under way has to be over before somebody measures without it.
+            outcomes = await asyncio.gather(*people, return_exceptions=True)
+    if any(isinstance(outcome, TimeoutError) for outcome in outcomes):
+        raise BenchProblem("a sign-in was not answered in time")
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
     if set(statuses) != {200}:
         raise BenchProblem(f"sign-ins were answered {sorted(set(statuses))}")
 
