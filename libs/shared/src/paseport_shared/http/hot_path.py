@@ -52,17 +52,36 @@ class HotPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or leave it to the framework."""
-        if scope["path"] in self._routes and scope.get("method") == "GET":
-            started = time.perf_counter()
-            request_id = new_request_id()
-            principal = await self._let_in(cast(HTTPScope, scope), request_id)
-            if principal is not None:
-                await self._answer(scope["path"], principal, request_id, send)
-                self._metrics.count("GET", scope["path"], 200, time.perf_counter() - started)
-                return
-        await self._app(scope, receive, send)
+        path = scope["path"]
+        render = self._routes.get(path)
+        if render is None or scope.get("method") != "GET" or (credential := self._credential_in(scope)) is None:
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = new_request_id()
+        try:
+            principal = self._recall(credential)
+            if principal is None:
+                # Who is asked now shall find the request in its log.
+                with answering(request_id):
+                    principal = await self._authenticate(parse_authorization(credential))
+            body = render(principal)
+        # Whatever it is, faults of ours included: the frame renders it, logs it and lets nobody in.
+        except Exception as error:
+            cast(HTTPScope, scope)["state"] = {**scope.get("state", {}), REFUSAL: error}
+            await self._app(scope, receive, send)
+            return
+        headers = [
+            *self._headers,
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", request_id.encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+        self._metrics.count("GET", path, 200, time.perf_counter() - started)
 
-    async def _let_in(self, scope: HTTPScope, request_id: str) -> Principal | None:
+    def _credential_in(self, scope: Scope) -> bytes | None:
+        """Return the one ``Authorization``, or None for a request that is for the frame to judge."""
         hosts, credentials = [], []
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -74,27 +93,10 @@ class HotPath:
                 return None
         if len(credentials) != 1 or self._hosts.problem_with(hosts, scope["path"]) is not None:
             return None
-        try:
-            token = parse_authorization(credentials[0])
-            if token is None:
-                return None
-            principal = self._authenticate.recall(token)
-            if principal is not None:
-                return principal
-            # Who is asked now shall find the request in its log.
-            with answering(request_id):
-                return await self._authenticate(token)
-        # Whatever it is, faults of ours included: the frame renders it, logs it and lets nobody in.
-        except Exception as error:
-            scope["state"] = {**scope.get("state", {}), REFUSAL: error}
-            return None
+        return credentials[0]
 
-    async def _answer(self, path: str, principal: Principal, request_id: str, send: Send) -> None:
-        body = self._routes[path](principal)
-        headers = [
-            *self._headers,
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", request_id.encode()),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+    def _recall(self, credential: bytes) -> Principal | None:
+        # Only a string that was verified before is found, so its form needs no second look.
+        if not credential.startswith(b"Bearer "):
+            return None
+        return self._authenticate.recall(credential[7:].decode("latin-1"))

@@ -50,20 +50,34 @@ Refusals = Sequence[tuple[type[Exception], str]]
 _DOWN: Final[Refusals] = ((Overloaded, "overloaded"), (Unavailable, "unavailable"))
 
 
-class Outcomes:
-    """Counts how something ends. Every outcome is there from the start, at 0: an alert sees the first one, too."""
+class Outcomes(Collector):
+    """Counts how something ends. Every outcome is there from the start, at 0: an alert sees the first one, too.
+
+    Plain numbers of one event loop, like those of requests: some of these are counted for each of them.
+    """
 
     def __init__(
         self, registry: CollectorRegistry, name: str, help_text: str, successes: Sequence[str], refusals: Refusals
     ) -> None:
         self._refusals = refusals
-        counter = Counter(name, help_text, ("outcome",), registry=registry)
-        names = (*successes, *(outcome for _, outcome in refusals), _BUG)
-        self._series = {outcome: counter.labels(outcome) for outcome in names}
+        self._name, self._help = name, help_text
+        self._counts = dict.fromkeys((*successes, *(outcome for _, outcome in refusals), _BUG), 0)
+        registry.register(self)
 
     def note(self, outcome: str) -> None:
         """Count one. ``KeyError`` for an outcome that was not named at the start."""
-        self._series[outcome].inc()
+        self._counts[outcome] += 1
+
+    def describe(self) -> Iterable[Metric]:
+        """Name the metric without reading anything."""
+        return (CounterMetricFamily(self._name, self._help, labels=("outcome",)),)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the figures of now."""
+        family = CounterMetricFamily(self._name, self._help, labels=("outcome",))
+        for outcome, count in self._counts.items():
+            family.add_metric((outcome,), count)
+        return (family,)
 
     @contextmanager
     def noting_refusals(self) -> Iterator[None]:

@@ -28,11 +28,16 @@ def new_request_id() -> str:
 
     Spelled by hand, since every request needs one: ``uuid7`` and its text take three times as long.
     """
-    moment = f"{time.time_ns() // 1_000_000:012x}"
+    moment = time.time_ns() // 1_000_000
     # It names a request and opens nothing, so it need not be hard to guess.
-    noise = f"{getrandbits(76):019x}"
-    variant = "89ab"[int(noise[3], 16) & 3]
-    return f"{moment[:8]}-{moment[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[7:19]}"
+    noise = getrandbits(74)
+    return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031 - an f-string takes half as long again
+        moment >> 16,
+        moment & 0xFFFF,
+        noise >> 62,
+        0x8000 | noise >> 48 & 0x3FFF,
+        noise & 0xFFFF_FFFF_FFFF,
+    )
 
 
 def request_id(scope: Scope | Mapping[str, Any]) -> str:
