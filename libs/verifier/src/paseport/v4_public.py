@@ -6,19 +6,22 @@ has libsodium check Ed25519 once, over the pre-authentication encoding, in half 
 through both, and a differential test holds them equal.
 """
 
+from __future__ import annotations
+
 import struct
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pyseto
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
-from pyseto.key_interface import KeyInterface
 
 from paseport import base64url
 from paseport.errors import InvalidToken
 from paseport.grammar import HEADER, SIGNATURE_BYTES, ParsedToken
 from paseport.paserk import PUBLIC_KEY_BYTES, is_key_id
+
+if TYPE_CHECKING:
+    from pyseto.key_interface import KeyInterface
 
 _HEADER_BYTES: Final = HEADER.encode("ascii")
 _LE64 = struct.Struct("<Q")
@@ -83,6 +86,9 @@ def verify_signature(
     the key and nothing else. With ``footer``, the token's footer must equal it. Raises ``InvalidToken`` for every token
     that does not verify, ``ValueError`` if ``public_key`` does not have 32 bytes.
     """
+    # Loaded by whoever calls this: no verifier does, and it takes 4 MiB.
+    import pyseto
+
     key = _prepared_pyseto_key(public_key)
     try:
         verified = pyseto.decode(key, token, implicit_assertion=implicit_assertion)
@@ -98,4 +104,6 @@ def verify_signature(
 
 @lru_cache(maxsize=_PREPARED_KEYS)
 def _prepared_pyseto_key(public_key: bytes) -> KeyInterface:
+    import pyseto
+
     return pyseto.Key.from_asymmetric_key_params(4, x=public_key)
