@@ -15,6 +15,7 @@ from paseport.find_subject import FindSubject
 from paseport.revocation import FeedPosition, FeedSnapshot
 from paseport.revocation_list import RevocationList
 from paseport.subject import SubjectState
+from paseport.token_cache import Kept
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
@@ -62,8 +63,11 @@ class KnownTokens:
         self._outage = outage
         self.asked = 0
 
-    def recall(self, token: str) -> Claims | None:
+    def find(self, token: str) -> Kept | None:
         return None
+
+    def is_good(self, kept: Kept) -> bool:
+        return False
 
     async def verify(self, token: str) -> Claims:
         self.asked += 1
@@ -116,7 +120,7 @@ class Callers:
         revocations.merge(FeedSnapshot(FeedPosition(1, 0), ()))
         self.directory = MemoryRoleDirectory(MemoryOutage())
         self.authenticate = AuthenticateBearer(
-            self.tokens, revocations, FindSubject(self.directory, NobodyElse(), ManualClock())
+            self.tokens, revocations, FindSubject(self.directory, NobodyElse(), ManualClock()), ManualClock()
         )
 
     async def alice_holds(self, *roles: str) -> None:

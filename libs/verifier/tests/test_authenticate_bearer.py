@@ -16,6 +16,7 @@ from paseport.revocation import (
 )
 from paseport.revocation_list import STALE_AFTER_SECONDS, RevocationList
 from paseport.subject import SubjectState
+from paseport.token_cache import Kept
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
@@ -48,8 +49,11 @@ class KnownTokens:
         self._tokens = tokens
         self._outage = outage
 
-    def recall(self, token: str) -> Claims | None:
+    def find(self, token: str) -> Kept | None:
         return None
+
+    def is_good(self, kept: Kept) -> bool:
+        return False
 
     async def verify(self, token: str) -> Claims:
         self._outage.check()
@@ -91,6 +95,7 @@ class Verifier:
             KnownTokens(self.tokens, self.keys_down),
             self.revocations,
             FindSubject(self.directory, self.issuer, self.clock),
+            self.clock,
         )
 
     def revoke(self, kind: RevocationKind, subject: str, min_version: int | None = None) -> None:

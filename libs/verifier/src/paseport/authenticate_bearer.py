@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
-from paseport.claims import Claims
+from paseport.claims import CLOCK_LEEWAY, Claims
+from paseport.clock import Clock
 from paseport.errors import AuthenticationRequired, InvalidToken
 from paseport.identifiers import parse_uuid
 from paseport.principal import Principal
 from paseport.revocation_list import RevocationList
 from paseport.subject import SubjectState
+from paseport.token_cache import Kept
+from paseport.verdict import Verdict
 
+LOOK_AGAIN_SECONDS: Final = 1.0
+"""A backstop, as for copies: what is looked at anew after it would have been heard of, or comes to pass by itself (a
+key document to be fetched, a key past its end)."""
 _NO_ROLES: frozenset[str] = frozenset()
 
 
 class Tokens(Protocol):
     """Whoever checks a token from grammar to claims (``TokenVerifier``)."""
 
-    def recall(self, token: str) -> Claims | None:
-        """Return the claims of a token that was verified before and is valid now; None says to ``verify`` it."""
+    def find(self, token: str) -> Kept | None:
+        """Return what is remembered of a token that was verified before, without a look at anything."""
+        ...
+
+    def is_good(self, kept: Kept) -> bool:
+        """Say whether a token is still what it was when it was verified. Raises ``InvalidToken`` once it expired."""
         ...
 
     async def verify(self, token: str) -> Claims:
@@ -42,24 +52,39 @@ class Subjects(Protocol):
 class AuthenticateBearer:
     """Verify the token, ask whether it was revoked, look up who it is today. Any doubt refuses."""
 
-    def __init__(self, tokens: Tokens, revocations: RevocationList, subjects: Subjects) -> None:
+    def __init__(self, tokens: Tokens, revocations: RevocationList, subjects: Subjects, clock: Clock) -> None:
         self._tokens = tokens
         self._revocations = revocations
         self._subjects = subjects
+        self._clock = clock
 
     def recall(self, token: str) -> Principal | None:
         """Return the caller where all that is needed is in memory; None says to await the whole.
 
         Nothing is waited for. Raises ``InvalidToken``, and ``Unavailable`` when the revocation feed is stale.
         """
-        claims = self._tokens.recall(token)
-        if claims is None:
+        verdict = self.verdict(token)
+        return None if verdict is None else verdict.principal
+
+    def verdict(self, token: str) -> Verdict | None:
+        """Return the same with what was made from it since it was judged in full.
+
+        While nothing new was heard, the feed is fresh, and the token's time has not ended, a verdict of a moment ago
+        is what would come of it again: every revocation, change of a subject and snapshot raises the revision.
+        """
+        kept = self._tokens.find(token)
+        if kept is None:
             return None
-        self._revocations.check(claims)
-        if claims.user_version is None:
-            return _machine(claims)
-        state = self._subjects.recall(claims.subject)
-        return None if state is None else _user(claims, claims.user_version, state)
+        verdict, revocations, clock = kept.verdict, self._revocations, self._clock
+        if (
+            verdict is not None
+            and verdict.revision == revocations.revision
+            and clock.monotonic() < verdict.look_again_at
+            and not revocations.is_stale
+            and verdict.begins <= clock.now() < verdict.ends
+        ):
+            return verdict
+        return self._judge(kept)
 
     async def __call__(self, token: str | None) -> Principal:
         """Return the caller.
@@ -69,9 +94,8 @@ class AuthenticateBearer:
         """
         if token is None:
             raise AuthenticationRequired("no bearer token")
-        claims = self._tokens.recall(token)
-        if claims is None:
-            claims = await self._tokens.verify(token)
+        kept = self._tokens.find(token)
+        claims = kept.claims if kept is not None and self._tokens.is_good(kept) else await self._tokens.verify(token)
         self._revocations.check(claims)
         if claims.user_version is None:
             return _machine(claims)
@@ -83,6 +107,29 @@ class AuthenticateBearer:
             # It may have been revoked while the subject was asked for.
             self._revocations.check(claims)
         return _user(claims, claims.user_version, state)
+
+    def _judge(self, kept: Kept) -> Verdict | None:
+        kept.verdict = None
+        # Of before the looks: what is heard later makes the verdict old.
+        revision, claims = self._revocations.revision, kept.claims
+        if not self._tokens.is_good(kept):
+            return None
+        self._revocations.check(claims)
+        if claims.user_version is None:
+            principal = _machine(claims)
+        else:
+            state = self._subjects.recall(claims.subject)
+            if state is None:
+                return None
+            principal = _user(claims, claims.user_version, state)
+        kept.verdict = Verdict(
+            principal,
+            revision,
+            self._clock.monotonic() + LOOK_AGAIN_SECONDS,
+            claims.not_before - CLOCK_LEEWAY,
+            claims.expires_at,
+        )
+        return kept.verdict
 
 
 def _machine(claims: Claims) -> Principal:

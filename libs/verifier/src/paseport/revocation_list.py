@@ -82,6 +82,7 @@ class RevocationList:
         }
         self._terms: dict[_Terms, _Terms] = {}
         self._swept = 0
+        self._revision = 0
         self._position: FeedPosition | None = None
         self._heard_at: float | None = None
         # Looked up on each decision: a kind's name costs as much as the look itself.
@@ -96,6 +97,16 @@ class RevocationList:
         """Where the copy stands in the feed; None before the first snapshot."""
         return self._position
 
+    @property
+    def revision(self) -> int:
+        """A number that grows with everything that is heard and was not known: what was judged before may be old."""
+        return self._revision
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether no feed has answered for so long that nobody is let in (but see ``trust_stale``)."""
+        return self._heard_at is None or self._clock.monotonic() - self._heard_at > STALE_AFTER_SECONDS
+
     def listen(self, listener: Listener) -> None:
         """Tell ``listener`` from now on what is heard."""
         self._listeners.append(listener)
@@ -104,6 +115,7 @@ class RevocationList:
         """Take over a snapshot, or its last page: what it names is revoked, besides what was."""
         self._position = snapshot.position
         new = self._take(snapshot.revocations)
+        self._revision += 1
         self._heard_at = self._clock.monotonic()
         for listener in self._listeners:
             listener.lost_track()
@@ -157,8 +169,8 @@ class RevocationList:
 
         Raises ``InvalidToken``, or ``Unavailable`` when the copy is too old to say (refuse, never guess).
         """
-        if self._heard_at is None or self._clock.monotonic() - self._heard_at > STALE_AFTER_SECONDS:
-            self._is_stale()
+        if self.is_stale:
+            self._let_pass_or_refuse()
         # Written out, because every decision passes here: calls would cost more than the looks.
         subject = claims.token_id
         if subject in self._tokens[ord(subject[-1]) % _SHARDS]:
@@ -192,7 +204,7 @@ class RevocationList:
         counts = {kind: sum(map(len, shards)) for kind, shards in self._revoked.items()}
         return FeedState(self._position, age, {kind: count for kind, count in counts.items() if count})
 
-    def _is_stale(self) -> None:
+    def _let_pass_or_refuse(self) -> None:
         if self._heard_at is None or not self._trust_stale:
             raise Unavailable("the revocation feed is stale")
         now = self._clock.monotonic()
@@ -212,6 +224,7 @@ class RevocationList:
                 new.append(what)
             elif (held := self._add(what)) is not None:
                 new.append(held)
+        self._revision += len(new)
         return new
 
     def _add(self, revocation: Revocation) -> Revocation | None:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
 from paseport.claims import Claims
+from paseport.verdict import Verdict
 
 TOKENS_KEPT: Final = 20_000
 _PROTECTED_SHARE: Final = 0.8
 _DIGEST_BYTES: Final = 16
+
+
+@dataclass(slots=True, eq=False)
+class Kept:
+    """What is remembered of one token: what it goes by, its claims, and what came of it when it was last looked at."""
+
+    digest: bytes
+    claims: Claims
+    verdict: Verdict | None = None
 
 
 class TokenCache:
@@ -31,8 +42,8 @@ class TokenCache:
         self._begun: dict[str, hashlib.blake2b] = {}
         self._protected_size = int(size * _PROTECTED_SHARE)
         self._waiting_size = size - self._protected_size
-        self._waiting: OrderedDict[bytes, Claims] = OrderedDict()
-        self._protected: OrderedDict[bytes, Claims] = OrderedDict()
+        self._waiting: OrderedDict[bytes, Kept] = OrderedDict()
+        self._protected: OrderedDict[bytes, Kept] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._protected)
@@ -48,33 +59,33 @@ class TokenCache:
         digest.update(token.encode())
         return digest.digest()
 
-    def find(self, digest: bytes) -> Claims | None:
-        """Return the claims of a token, or None."""
-        claims = self._protected.get(digest)
-        if claims is not None:
+    def find(self, digest: bytes) -> Kept | None:
+        """Return what is remembered of a token, or None."""
+        kept = self._protected.get(digest)
+        if kept is not None:
             self._protected.move_to_end(digest)
-            return claims
-        claims = self._waiting.pop(digest, None)
-        if claims is not None and self._protected_size:
-            self._protected[digest] = claims
+            return kept
+        kept = self._waiting.pop(digest, None)
+        if kept is not None and self._protected_size:
+            self._protected[digest] = kept
             if len(self._protected) > self._protected_size:
                 # What has not been used for longest has to wait in line again.
-                self._enter(*self._protected.popitem(last=False))
-        elif claims is not None:
-            self._enter(digest, claims)
-        return claims
+                self._enter(self._protected.popitem(last=False)[1])
+        elif kept is not None:
+            self._enter(kept)
+        return kept
 
     def add(self, digest: bytes, claims: Claims) -> None:
         """Remember the claims of a token that passed every check."""
         if digest not in self._protected:
-            self._enter(digest, claims)
+            self._enter(Kept(digest, claims))
 
     def forget(self, digest: bytes) -> None:
         """Drop a token: it expired, or its key no longer counts."""
         self._protected.pop(digest, None)
         self._waiting.pop(digest, None)
 
-    def _enter(self, digest: bytes, claims: Claims) -> None:
-        self._waiting[digest] = claims
+    def _enter(self, kept: Kept) -> None:
+        self._waiting[kept.digest] = kept
         if len(self._waiting) > self._waiting_size:
             self._waiting.popitem(last=False)

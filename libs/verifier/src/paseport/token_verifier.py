@@ -7,10 +7,9 @@ from datetime import timedelta
 from paseport.claims import Claims, check_claims, check_times
 from paseport.claims_json import decode_claims
 from paseport.clock import Clock
-from paseport.errors import InvalidToken
 from paseport.grammar import MAX_TOKEN_BYTES, parse_token
 from paseport.key_set import KeySet
-from paseport.token_cache import TokenCache
+from paseport.token_cache import Kept, TokenCache
 from paseport.v4_public import verify_parsed
 
 
@@ -38,28 +37,35 @@ class TokenVerifier:
         self._clock = clock
         self._cache = cache
 
-    def recall(self, token: str) -> Claims | None:
-        """Return the claims of a token that was verified before and is valid now; None says to ``verify`` it.
-
-        Costs no I/O. Time and the state of its key are looked at anew. Raises ``InvalidToken`` once it has expired.
-        """
+    def find(self, token: str) -> Kept | None:
+        """Return what is remembered of a token that was verified before, without a look at anything. Costs no I/O."""
         cache = self._cache
         if cache is None or len(token) > MAX_TOKEN_BYTES:
             return None
-        digest = cache.digest(token, self._audience or "")
-        claims = cache.find(digest)
-        if claims is None:
-            return None
-        now = self._clock.now()
+        return cache.find(cache.digest(token, self._audience or ""))
+
+    def is_good(self, kept: Kept) -> bool:
+        """Say whether a token is still what it was when it was verified; if not, it is forgotten: ``verify`` it.
+
+        Time and the state of its key are looked at. Costs no I/O. Raises ``InvalidToken`` once it has expired.
+        """
+        now, cache = self._clock.now(), self._cache
+        is_good = False
         try:
-            check_times(claims, now)
-        except InvalidToken:
-            cache.forget(digest)
-            raise
-        if self._keys.known(claims.key_id, now) is None:
-            cache.forget(digest)
-            return None
-        return claims
+            check_times(kept.claims, now)
+            is_good = self._keys.known(kept.claims.key_id, now) is not None
+        finally:
+            if not is_good and cache is not None:
+                cache.forget(kept.digest)
+        return is_good
+
+    def recall(self, token: str) -> Claims | None:
+        """Return the claims of a token that was verified before and is valid now; None says to ``verify`` it.
+
+        Raises ``InvalidToken`` once it has expired.
+        """
+        kept = self.find(token)
+        return kept.claims if kept is not None and self.is_good(kept) else None
 
     async def verify(self, token: str) -> Claims:
         """Return the claims of a token that is valid now. Raises ``InvalidToken`` or ``Unavailable``.

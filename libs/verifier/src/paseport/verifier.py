@@ -214,7 +214,7 @@ class Verifier:
         with suppress(Unavailable):
             await follow.step()
         await stack.enter_async_context(_in_background(follow))
-        return AuthenticateBearer(tokens, revocations, subjects), revocations
+        return AuthenticateBearer(tokens, revocations, subjects, self._clock), revocations
 
 
 _Decide = Callable[[str], Awaitable[Principal]]

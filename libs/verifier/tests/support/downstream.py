@@ -71,6 +71,7 @@ class Downstream:
             ),
             self.revocations,
             FindSubject(self.directory, self.source, self.clock),
+            self.clock,
         )
 
     async def start(self) -> None:

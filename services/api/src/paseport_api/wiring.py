@@ -78,7 +78,7 @@ def wire(adapters: ApiAdapters, registry: CollectorRegistry) -> UseCases:
     own_monitor = OwnMonitor(check_readiness, registry)
     observe_system = ObserveSystem(adapters.issuer_monitor, own_monitor, revocations, clock)
     return UseCases(
-        authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, subjects),
+        authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, subjects, clock),
         follow_revocations=FollowRevocations(
             [
                 (NoticedFeed(FEEDS[0], adapters.revocation_feed), HEARTBEAT_SECONDS),

@@ -108,7 +108,7 @@ async def test_a_stale_feed_refuses_whoever_was_let_in_before(world: ApiWorld) -
     [Unavailable("rehearsed"), TimeoutError(), KeyError("rehearsed"), RuntimeError("rehearsed"), RecursionError()],
     ids=lambda fault: type(fault).__name__,
 )
-@pytest.mark.parametrize("point", ["recall", "__call__"])
+@pytest.mark.parametrize("point", ["verdict", "__call__"])
 async def test_a_fault_in_the_decision_lets_nobody_in_and_is_judged_once(
     world: ApiWorld, monkeypatch: pytest.MonkeyPatch, point: str, fault: Exception
 ) -> None:

@@ -403,7 +403,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
             clock=clock,
         ),
         read_user_info=ReadUserInfo(
-            issuer, AuthenticateBearer(adapters.any_token_verifier, revocations, find_subject), record
+            issuer, AuthenticateBearer(adapters.any_token_verifier, revocations, find_subject, clock), record
         ),
         logout_by_client=EndSessionByClient(
             find_client=find_client,
@@ -424,7 +424,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         resolve_subject=resolve_subject,
         find_subject=find_subject,
         read_feed=ReadFeed(relay, clock),
-        authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, find_subject),
+        authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, find_subject, clock),
         ensure_accounts=EnsureAccounts(
             record=record, hasher=adapters.hasher, clock=clock, randomness=randomness, ids=ids
         ),

@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from paseport.authenticate_bearer import AuthenticateBearer
 from paseport.bearer import parse_authorization
 from paseport.principal import Principal
+from paseport.verdict import Verdict
 
 from paseport_shared.http.bearer import REFUSAL
 from paseport_shared.http.hosts import AllowedHosts
@@ -60,12 +61,15 @@ class HotPath:
         started = time.perf_counter()
         request_id = new_request_id()
         try:
-            principal = self._recall(credential)
-            if principal is None:
+            verdict = self._recall(credential)
+            if verdict is None:
                 # Who is asked now shall find the request in its log.
                 with answering(request_id):
-                    principal = await self._authenticate(parse_authorization(credential))
-            body = render(principal)
+                    body = render(await self._authenticate(parse_authorization(credential)))
+            elif (known := verdict.answers.get(path)) is not None:
+                body = known
+            else:
+                body = verdict.answers[path] = render(verdict.principal)
         # Whatever it is, faults of ours included: the frame renders it, logs it and lets nobody in.
         except Exception as error:
             cast(HTTPScope, scope)["state"] = {**scope.get("state", {}), REFUSAL: error}
@@ -95,8 +99,8 @@ class HotPath:
             return None
         return credentials[0]
 
-    def _recall(self, credential: bytes) -> Principal | None:
+    def _recall(self, credential: bytes) -> Verdict | None:
         # Only a string that was verified before is found, so its form needs no second look.
         if not credential.startswith(b"Bearer "):
             return None
-        return self._authenticate.recall(credential[7:].decode("latin-1"))
+        return self._authenticate.verdict(credential[7:].decode("latin-1"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from paseport.authenticate_bearer import AuthenticateBearer
 from paseport.principal import Principal
+from paseport.verdict import Verdict
 
 from paseport_shared.http.metrics import ServiceMetrics
 
@@ -15,16 +16,16 @@ class MeasuredBearer(AuthenticateBearer):
         self._authenticate = authenticate
         self._outcomes = metrics.verifications
 
-    def recall(self, token: str) -> Principal | None:
-        """See ``AuthenticateBearer.recall``."""
+    def verdict(self, token: str) -> Verdict | None:
+        """See ``AuthenticateBearer.verdict``."""
         try:
-            principal = self._authenticate.recall(token)
+            verdict = self._authenticate.verdict(token)
         except Exception as error:
             self._outcomes.note(self._outcomes.outcome_of(error))
             raise
-        if principal is not None:
+        if verdict is not None:
             self._outcomes.note("accepted")
-        return principal
+        return verdict
 
     async def __call__(self, token: str | None) -> Principal:
         """See ``AuthenticateBearer``."""
