@@ -101,7 +101,7 @@ async def test_nobody_else_is_refused_for_it(paseport_issuer: FakeIssuer, verifi
 async def test_a_revoked_key_takes_the_others_with_it_and_no_new_ones(
     paseport_issuer: FakeIssuer, verifier: Verifier
 ) -> None:
-    """KR-05: the emergency. Who signs in again is let in."""
+    """KR-04: the emergency. Who signs in again is let in."""
     old = [paseport_issuer.mint_token() for _ in range(3)]
     await paseport_issuer.revoke_key()
 
