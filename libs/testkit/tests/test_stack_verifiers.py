@@ -179,7 +179,7 @@ def test_a_stranger_has_nothing_of_ours_but_the_package(python: Path) -> None:
 def test_a_copied_service_accepts_and_refuses_as_it_is_told(
     stack: Stack, people: People, operator: Operator, python: Path, tmp_path: Path, framework: str
 ) -> None:
-    """P2, P3, FT-08: through the edge, with the generated authority, and two issuers behind it."""
+    """P2, P3, FT-08, TK-23: through the edge, with the generated authority, and two issuers behind it."""
     credential = register(operator, f"Reports on {framework}")
     alice, bob, carol = (people.newcomer("User") for _ in range(3))
     tokens = {person: token_of(stack, people, person) for person in (alice, bob, carol)}

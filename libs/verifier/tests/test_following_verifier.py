@@ -80,7 +80,7 @@ OF_ALL: dict[str, Way] = {
 async def test_what_was_revoked_is_refused_from_then_on(
     paseport_issuer: FakeIssuer, verifier: Verifier, way: str
 ) -> None:
-    """P2. Also a token that this verifier accepted before and remembers."""
+    """P2, TK-23. Also a token that this verifier accepted before and remembers."""
     token = paseport_issuer.mint_token()
     before = await verdict(verifier, token)
 
