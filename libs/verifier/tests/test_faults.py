@@ -121,7 +121,7 @@ def points() -> Iterator[int]:
 # --- what it calls ----------------------------------------------------------------------------------------------------
 
 ON_THE_WAY = (
-    "paseport.token_verifier.TokenVerifier.recall",
+    "paseport.token_verifier.TokenVerifier.find",
     "paseport.token_verifier.TokenVerifier.verify",
     "paseport.token_verifier.parse_token",
     "paseport.token_verifier.verify_parsed",
@@ -147,6 +147,7 @@ ON_THE_WAY = (
     "paseport.authenticate_bearer.AuthenticateBearer.__call__",
 )
 AGAIN = (
+    "paseport.token_verifier.TokenVerifier.is_good",
     "paseport.token_verifier.check_times",
     "paseport.key_set.RemoteKeySet.known",
     "paseport.token_cache.TokenCache.find",

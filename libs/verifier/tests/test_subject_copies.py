@@ -197,6 +197,15 @@ async def test_an_old_copy_counts_where_nobody_can_be_asked(world: World) -> Non
     assert await world.copies(ALICE) == CHANGED
 
 
+async def test_a_copy_that_the_feed_named_is_no_answer_even_where_nobody_can_be_asked(world: World) -> None:
+    """P3: a role that was taken away is not given for want of somebody to ask."""
+    await world.copies(ALICE)
+    world.hears(NAMED)
+
+    with world.outage, pytest.raises(Unavailable):
+        await world.copies(ALICE)
+
+
 async def test_without_a_copy_nobody_is_guessed(world: World) -> None:
     with world.outage, pytest.raises(Unavailable):
         await world.copies(ALICE)

@@ -30,9 +30,9 @@ class _Copy:
 class SubjectCopies(Listener):
     """Answers from memory, and asks again once the feed has named a subject, or may have missed to.
 
-    A copy that is old still counts where neither the directory nor the record's keeper answers: what it could have
-    missed would have come as a revocation, and whoever hears of none any more is refused elsewhere. A directory that
-    answers and has lost an entry is not that case.
+    A copy that may be old still counts where neither the directory nor the record's keeper answers: what it could have
+    missed would have come as a revocation, and whoever hears of none any more is refused elsewhere. One that the feed
+    has named does not, nor any for a directory that answers and has lost its entry.
     """
 
     def __init__(
@@ -89,9 +89,8 @@ class SubjectCopies(Listener):
                 self.lost_track()
                 continue
             self._asking.pop(what.subject, None)
-            copy = self._copies.get(what.subject)
-            if copy is not None:
-                copy.good_until = 0.0
+            # Known to be old, and so no answer even where nobody else can give one.
+            self._copies.pop(what.subject, None)
 
     def lost_track(self) -> None:
         """See ``Listener``."""
