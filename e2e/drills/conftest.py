@@ -12,7 +12,7 @@ from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.stack import Stack
 from service_logs import ServiceLogs
 
-_LINES: Final = pytest.StashKey[list[str]]()
+_LINE: Final = "drill"
 _LOGS: Final = pytest.StashKey[ServiceLogs]()
 
 
@@ -54,7 +54,7 @@ def report(request: pytest.FixtureRequest) -> Report:
     def report(findings: Findings, remark: str = "") -> None:
         line = f"{findings.line(name)} {remark}".rstrip()
         print(line)
-        request.config.stash[_LINES].append(line)
+        request.node.user_properties.append((_LINE, line))
         assert findings.problems() == []
 
     return report
@@ -79,14 +79,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Begin with no line."""
-    config.stash[_LINES] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what the drills printed: they are to be read when nothing failed, too."""
-    if lines := config.stash[_LINES]:
+    done = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    if lines := [line for report in done for name, line in report.user_properties if name == _LINE]:
         terminalreporter.section("drills")
         for line in lines:
             terminalreporter.write_line(line)
