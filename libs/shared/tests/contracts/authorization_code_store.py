@@ -53,7 +53,7 @@ class AuthorizationCodeStoreContract:
         unknown = new_id()
 
         assert await store.find(unknown) is None
-        assert await store.redeem(unknown) is Redemption.GONE
+        assert await store.redeem(unknown, new_id()) is Redemption.GONE
 
     async def test_a_code_is_good_for_one_use_and_a_second_one_is_remembered(
         self, store: AuthorizationCodeStore
@@ -62,21 +62,59 @@ class AuthorizationCodeStoreContract:
         code = issued()
         await store.put(code)
 
-        assert await store.redeem(code.id) is Redemption.REDEEMED
+        assert await store.redeem(code.id, new_id()) is Redemption.REDEEMED
         assert await store.find(code.id) == HeldCode(code, 1)
-        assert await store.redeem(code.id) is Redemption.REUSED
+        assert await store.redeem(code.id, new_id()) is Redemption.REUSED
         assert await store.find(code.id) == HeldCode(code, 2)
-        assert await store.redeem(code.id) is Redemption.REUSED
+        assert await store.redeem(code.id, new_id()) is Redemption.REUSED
 
     async def test_of_a_crowd_one_redeems_the_code(self, store: AuthorizationCodeStore) -> None:
         """TE-08."""
         code = issued()
         await store.put(code)
 
-        outcomes = Counter(await crowd(lambda: store.redeem(code.id), 100))
+        outcomes = Counter(await crowd(lambda: store.redeem(code.id, new_id()), 100))
 
         assert outcomes == {Redemption.REDEEMED: 1, Redemption.REUSED: 99}
         assert await store.find(code.id) == HeldCode(code, 100)
+
+    async def test_an_attempt_that_gave_nothing_gives_the_code_back(self, store: AuthorizationCodeStore) -> None:
+        """P7."""
+        code, attempt = issued(), new_id()
+        await store.put(code)
+        await store.redeem(code.id, attempt)
+
+        await store.give_back(code.id, attempt)
+
+        assert await store.find(code.id) == HeldCode(code, 0)
+        assert await store.redeem(code.id, new_id()) is Redemption.REDEEMED
+
+    async def test_nobody_gives_back_what_others_have_used(self, store: AuthorizationCodeStore) -> None:
+        """TE-08: of an attempt that failed nobody knows whether it was the first."""
+        code, attempt = issued(), new_id()
+        await store.put(code)
+
+        await store.give_back(code.id, attempt)
+        await store.redeem(code.id, attempt)
+        await store.give_back(code.id, new_id())
+        assert await store.redeem(code.id, new_id()) is Redemption.REUSED
+        await store.give_back(code.id, attempt)
+        await store.give_back(new_id(), attempt)
+
+        assert await store.find(code.id) == HeldCode(code, 2)
+
+    async def test_what_was_given_back_and_used_by_another_is_not_given_back_again(
+        self, store: AuthorizationCodeStore
+    ) -> None:
+        code, attempt = issued(), new_id()
+        await store.put(code)
+        await store.redeem(code.id, attempt)
+        await store.give_back(code.id, attempt)
+        await store.redeem(code.id, new_id())
+
+        await store.give_back(code.id, attempt)
+
+        assert await store.find(code.id) == HeldCode(code, 1)
 
     async def test_what_a_client_was_given_for_a_user_is_listed_used_or_not(
         self, store: AuthorizationCodeStore
@@ -85,7 +123,7 @@ class AuthorizationCodeStoreContract:
         used, others = replace(code, id=new_id()), replace(code, id=new_id(), client_id="other")
         for one in (code, used, others, issued()):
             await store.put(one)
-        await store.redeem(used.id)
+        await store.redeem(used.id, new_id())
 
         listed = await store.list_for_client(code.user_id, "client")
 
@@ -103,7 +141,7 @@ class AuthorizationCodeStoreContract:
         assert await store.revoke_client(code.user_id, "client") == ()
 
         assert await store.find(code.id) is None
-        assert await store.redeem(code.id) is Redemption.GONE
+        assert await store.redeem(code.id, new_id()) is Redemption.GONE
         assert await store.list_for_client(code.user_id, "client") == ()
         assert [await store.find(one.id) for one in others] == [HeldCode(one, 0) for one in others]
 
@@ -114,7 +152,7 @@ class AuthorizationCodeStoreContract:
             await store.put(code)
 
             redemption, revoked = await asyncio.gather(
-                store.redeem(code.id), store.revoke_client(code.user_id, "client")
+                store.redeem(code.id, new_id()), store.revoke_client(code.user_id, "client")
             )
 
             assert (redemption, revoked) in (
@@ -132,7 +170,8 @@ class AuthorizationCodeStoreContract:
             calls = (
                 store.put(issued()),
                 store.find(code.id),
-                store.redeem(code.id),
+                store.redeem(code.id, new_id()),
+                store.give_back(code.id, new_id()),
                 store.list_for_client(code.user_id, "client"),
                 store.revoke_client(code.user_id, "client"),
             )

@@ -51,6 +51,7 @@ from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.domain.models.audit import Actor, AuditEvent
+from paseport_shared.domain.models.authorization import Redemption
 from paseport_shared.domain.models.client import api_audience, built_in_clients
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import RecordTransaction
@@ -72,6 +73,21 @@ class Outages:
     vault: MemoryOutage = field(default_factory=MemoryOutage)
     publishing: MemoryOutage = field(default_factory=MemoryOutage)
     """Revocations alone: Redis answers, but no replica confirms."""
+    redeeming: MemoryOutage = field(default_factory=MemoryOutage)
+    """Uses of authorization codes alone: Redis has them, but no replica confirms."""
+
+
+class SwitchedCodes(MemoryAuthorizationCodeStore):
+    """Codes whose use can be left unconfirmed."""
+
+    def __init__(self, outages: Outages) -> None:
+        super().__init__(outages.redis)
+        self._redeeming = outages.redeeming
+
+    async def redeem(self, code_id: str, attempt: str) -> Redemption:
+        redemption = await super().redeem(code_id, attempt)
+        self._redeeming.check()
+        return redemption
 
 
 class SwitchedFeed(MemoryRevocationFeed):
@@ -144,7 +160,7 @@ class IssuerWorld:
             sessions=self.sessions,
             families=self.families,
             transactions=MemoryTransactionStore(self.outages.redis),
-            codes=MemoryAuthorizationCodeStore(self.outages.redis),
+            codes=SwitchedCodes(self.outages),
             roles=self.roles,
             clients=self.clients,
             limiter=MemoryAttemptLimiter(self.outages.redis),

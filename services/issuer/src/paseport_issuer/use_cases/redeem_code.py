@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from paseport.clock import Clock
+from paseport.errors import Unavailable
 from paseport.secret import Secret
 from paseport_shared.domain.errors import InvalidAuthorizationCode, NotFound, UnauthorizedClient
 from paseport_shared.domain.models import pkce
@@ -105,8 +107,15 @@ class RedeemCode:
                 command.client, user, grant, access_token=access_token, nonce=code.nonce
             )
 
-        await self._use_up(code, command)
-        await self._note(code, command)
+        attempt = self._ids.id128()
+        try:
+            await self._use_up(code, command, attempt)
+            await self._note(code, command)
+        except Unavailable:
+            # Nobody got anything for it (P7). Where this is not heard either, the code stays used.
+            with suppress(Unavailable):
+                await self._codes.give_back(code.id, attempt)
+            raise
         # Without a refresh token nothing looks like a family; its id alone is in the access token, to be revoked by.
         refresh_token = None
         if command.client.may_use(GrantType.REFRESH_TOKEN):
@@ -134,7 +143,8 @@ class RedeemCode:
         if code.client_id != command.client.client_id:
             raise InvalidAuthorizationCode(f"client {command.client.client_id} presented a code of {code.client_id}")
         if held.uses:
-            await self._use_up(code, command)  # raises; what is used already costs no signature
+            # Raises; what is used already costs no signature.
+            await self._use_up(code, command, self._ids.id128())
         return code
 
     async def _check(self, code: AuthorizationCode, command: RedeemCodeCommand) -> None:
@@ -149,7 +159,7 @@ class RedeemCode:
         elif await self._sessions.find(code.session_id, self._clock.now()) is None:
             problem = "the session has ended"
         if problem is not None:
-            await self._use_up(code, command)
+            await self._use_up(code, command, self._ids.id128())
             raise InvalidAuthorizationCode(problem)
 
     async def _user_of(self, code: AuthorizationCode, client: Client) -> User:
@@ -171,8 +181,8 @@ class RedeemCode:
             raise InvalidAuthorizationCode("the user withdrew their consent")
         return user
 
-    async def _use_up(self, code: AuthorizationCode, command: RedeemCodeCommand) -> None:
-        redemption = await self._codes.redeem(code.id)
+    async def _use_up(self, code: AuthorizationCode, command: RedeemCodeCommand, attempt: str) -> None:
+        redemption = await self._codes.redeem(code.id, attempt)
         if redemption is Redemption.REDEEMED:
             return
         if redemption is Redemption.REUSED:

@@ -17,12 +17,13 @@ from paseport_shared.domain.models.authorization import (
 
 
 class MemoryAuthorizationCodeStore:
-    """``AuthorizationCodeStore`` in two dicts. No method awaits between reading and writing."""
+    """``AuthorizationCodeStore`` in dicts. No method awaits between reading and writing."""
 
     def __init__(self, outage: MemoryOutage | None = None) -> None:
         self._outage = outage or MemoryOutage()
         self._codes: dict[str, AuthorizationCode] = {}
         self._uses: dict[str, int] = {}
+        self._attempts: dict[str, str] = {}
         self._pace = TidyingPace()
 
     async def put(self, code: AuthorizationCode) -> None:
@@ -41,13 +42,22 @@ class MemoryAuthorizationCodeStore:
         code = self._codes.get(code_id)
         return None if code is None else HeldCode(code, self._uses[code_id])
 
-    async def redeem(self, code_id: str) -> Redemption:
+    async def redeem(self, code_id: str, attempt: str) -> Redemption:
         """Use the code up in one atomic step: of concurrent callers exactly one gets REDEEMED."""
         self._outage.check()
         if code_id not in self._uses:
             return Redemption.GONE
         self._uses[code_id] += 1
-        return Redemption.REDEEMED if self._uses[code_id] == 1 else Redemption.REUSED
+        if self._uses[code_id] > 1:
+            return Redemption.REUSED
+        self._attempts[code_id] = attempt
+        return Redemption.REDEEMED
+
+    async def give_back(self, code_id: str, attempt: str) -> None:
+        """Make the code unused again if nobody but this attempt has used it."""
+        self._outage.check()
+        if self._uses.get(code_id) == 1 and self._attempts[code_id] == attempt:
+            self._uses[code_id] = 0
 
     async def list_for_client(self, user_id: UUID, client_id: str) -> tuple[HeldCode, ...]:
         """Return the codes that a client was given for a user, used or not, while they are remembered."""
@@ -62,12 +72,16 @@ class MemoryAuthorizationCodeStore:
         """Forget those codes and return them as they were then."""
         forgotten = await self.list_for_client(user_id, client_id)
         for held in forgotten:
-            del self._codes[held.code.id], self._uses[held.code.id]
+            self._forget(held.code.id)
         return forgotten
 
     def _tidy(self, newest: AuthorizationCode) -> None:
         made_at = newest.expires_at - CODE_LIFETIME
         for code in tuple(self._codes.values()):
             if made_at >= code.expires_at + CODE_REMEMBERED:
-                del self._codes[code.id], self._uses[code.id]
+                self._forget(code.id)
         self._pace.swept(len(self._codes))
+
+    def _forget(self, code_id: str) -> None:
+        del self._codes[code_id], self._uses[code_id]
+        self._attempts.pop(code_id, None)

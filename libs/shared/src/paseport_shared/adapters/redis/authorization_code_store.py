@@ -34,7 +34,18 @@ return 1
 _REDEEM: Final = Script("""
 -- Answers how often the code has been used with this time, 0 where there is none.
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-return redis.call('HINCRBY', KEYS[1], 'uses', 1)
+local uses = redis.call('HINCRBY', KEYS[1], 'uses', 1)
+if uses == 1 then redis.call('HSET', KEYS[1], 'attempt', ARGV[1]) end
+return uses
+""")
+
+_GIVE_BACK: Final = Script("""
+-- Answers 1 where the code is unused again.
+local held = redis.call('HMGET', KEYS[1], 'uses', 'attempt')
+if held[1] ~= '1' or held[2] ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'uses', 0)
+redis.call('HDEL', KEYS[1], 'attempt')
+return 1
 """)
 
 _REMOVE: Final = Script("""
@@ -81,12 +92,16 @@ class RedisAuthorizationCodeStore:
         (fields,) = await self._access.send(self._read(code_id))
         return _held(fields)
 
-    async def redeem(self, code_id: str) -> Redemption:
+    async def redeem(self, code_id: str, attempt: str) -> Redemption:
         """Use the code up in one atomic step: of concurrent callers exactly one gets REDEEMED."""
-        (uses,) = await self._access.confirm(_REDEEM([self._key(code_id)]))
+        (uses,) = await self._access.confirm(_REDEEM([self._key(code_id)], attempt))
         if uses == 0:
             return Redemption.GONE
         return Redemption.REDEEMED if uses == 1 else Redemption.REUSED
+
+    async def give_back(self, code_id: str, attempt: str) -> None:
+        """Make the code unused again if nobody but this attempt has used it."""
+        await self._access.send(_GIVE_BACK([self._key(code_id)], attempt))
 
     async def list_for_client(self, user_id: UUID, client_id: str) -> tuple[HeldCode, ...]:
         """Return the codes that a client was given for a user, used or not, while they are remembered."""

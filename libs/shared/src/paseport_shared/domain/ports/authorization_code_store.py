@@ -23,11 +23,18 @@ class AuthorizationCodeStore(Protocol):
         """Return the code, used or not, while it is remembered (``CODE_REMEMBERED`` beyond its end), else None."""
         ...
 
-    async def redeem(self, code_id: str) -> Redemption:
+    async def redeem(self, code_id: str, attempt: str) -> Redemption:
         """Use the code up in one atomic step: of concurrent callers exactly one gets REDEEMED.
 
         Everybody later gets REUSED, and is counted (``HeldCode.uses``). Never retried by a driver: a repeated call is a
-        second use.
+        second use. ``attempt`` is an id of this call.
+        """
+        ...
+
+    async def give_back(self, code_id: str, attempt: str) -> None:
+        """Make the code unused again if nobody but this attempt has used it; otherwise nothing changes.
+
+        For an attempt after which nobody got anything. Not confirmed: where it is lost, the code stays used.
         """
         ...
 
