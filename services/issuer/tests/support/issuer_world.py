@@ -53,6 +53,7 @@ from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.domain.models.audit import Actor, AuditEvent
 from paseport_shared.domain.models.authorization import Redemption
 from paseport_shared.domain.models.client import api_audience, built_in_clients
+from paseport_shared.domain.models.refresh_token import RefreshFamily, RefreshPolicy
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import RecordTransaction
 from rsa_samples import write_id_keys
@@ -75,6 +76,8 @@ class Outages:
     """Revocations alone: Redis answers, but no replica confirms."""
     redeeming: MemoryOutage = field(default_factory=MemoryOutage)
     """Uses of authorization codes alone: Redis has them, but no replica confirms."""
+    opening: MemoryOutage = field(default_factory=MemoryOutage)
+    """New families alone: Redis has them, but no replica confirms."""
 
 
 class SwitchedCodes(MemoryAuthorizationCodeStore):
@@ -88,6 +91,20 @@ class SwitchedCodes(MemoryAuthorizationCodeStore):
         redemption = await super().redeem(code_id, attempt)
         self._redeeming.check()
         return redemption
+
+
+class SwitchedFamilies(MemoryRefreshTokenStore):
+    """Families whose beginning can be left unconfirmed."""
+
+    def __init__(self, policy: RefreshPolicy, outages: Outages) -> None:
+        super().__init__(policy, outages.redis)
+        self._opening = outages.opening
+
+    async def open_family(self, family: RefreshFamily) -> None:
+        try:
+            await super().open_family(family)
+        finally:
+            self._opening.check()
 
 
 class SwitchedFeed(MemoryRevocationFeed):
@@ -150,7 +167,7 @@ class IssuerWorld:
             with suppress(StopIteration):
                 self.load_keys().send(None)
         self.sessions = MemorySessionStore(self.settings.session_policy, self.outages.redis)
-        self.families = MemoryRefreshTokenStore(self.settings.refresh_policy, self.outages.redis)
+        self.families = SwitchedFamilies(self.settings.refresh_policy, self.outages)
         self.roles = MemoryRoleDirectory(self.outages.redis)
         self.clients = MemoryClientDirectory(self.outages.redis)
         self.feed = SwitchedFeed(self.outages)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from paseport.clock import Clock
 from paseport.errors import Unavailable
 from paseport.secret import Secret
-from paseport_shared.domain.errors import InvalidAuthorizationCode, NotFound, UnauthorizedClient
+from paseport_shared.domain.errors import AlreadyExists, InvalidAuthorizationCode, NotFound, UnauthorizedClient
 from paseport_shared.domain.models import pkce
 from paseport_shared.domain.models.authorization import AuthorizationCode, Redemption, parse_code
 from paseport_shared.domain.models.client import OFFLINE_ACCESS, OPENID, Client, GrantType
 from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.pending import PendingEntry
-from paseport_shared.domain.models.refresh_token import RefreshTokenKey
+from paseport_shared.domain.models.refresh_token import RefreshFamily, RefreshTokenKey
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
 from paseport_shared.domain.ports.pending_record import PendingRecord
@@ -109,18 +109,25 @@ class RedeemCode:
 
         attempt = self._ids.id128()
         try:
-            await self._use_up(code, command, attempt)
-            await self._note(code, command)
+            refresh_token = await self._redeem(code, family, command, attempt)
         except Unavailable:
             # Nobody got anything for it (P7). Where this is not heard either, the code stays used.
             with suppress(Unavailable):
                 await self._codes.give_back(code.id, attempt)
             raise
+        return ClientTokens(access_token, refresh_token, id_token)
+
+    async def _redeem(
+        self, code: AuthorizationCode, family: RefreshFamily, command: RedeemCodeCommand, attempt: str
+    ) -> Secret[str] | None:
+        """Use the code up for a family, and return its refresh token where the client is registered for one."""
+        await self._use_up(code, command, attempt)
+        await self._note(code, command)
         # Without a refresh token nothing looks like a family; its id alone is in the access token, to be revoked by.
         refresh_token = None
         if command.client.may_use(GrantType.REFRESH_TOKEN):
-            await self._families.open_family(family)
-            refresh_token = self._refresh_key.token(family, family.generation)
+            opened = await self._open(family)
+            refresh_token = self._refresh_key.token(opened, opened.generation)
         held = await self._codes.find(code.id)
         if held is None:
             # Consent was withdrawn after it was looked at, and perhaps before there was a family to end (TE-15).
@@ -130,7 +137,18 @@ class RedeemCode:
             # Somebody came while the family was being opened, and may have found nothing to end. These tokens are worth
             # nothing any more, as if they had come a moment earlier (TE-08).
             await self._take_back(code, command)
-        return ClientTokens(access_token, refresh_token, id_token)
+        return refresh_token
+
+    async def _open(self, family: RefreshFamily) -> RefreshFamily:
+        try:
+            await self._families.open_family(family)
+        except AlreadyExists as error:
+            # By an attempt that was given back: nobody has its token, whose key is another one.
+            opened = await self._families.find_family(family.id, self._clock.now())
+            if opened is None:
+                raise InvalidAuthorizationCode("its family has ended") from error
+            return opened
+        return family
 
     async def _code_of(self, command: RedeemCodeCommand) -> AuthorizationCode:
         presented = parse_code(command.code)
