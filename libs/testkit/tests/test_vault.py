@@ -33,7 +33,7 @@ def test_the_issuer_signs_in_with_its_role_and_may_sign(vault: DevVault) -> None
     assert auth["lease_duration"] == 20
     assert auth["token_policies"] == ["paseport-issuer"]
     answer = sign(vault, auth["client_token"])
-    assert answer.json()["data"]["signature"].startswith("vault:v1:")
+    assert answer.json()["data"]["signature"].startswith("vault:v")
 
 
 def test_nobody_signs_without_the_policy_and_the_issuer_signs_with_no_other_key(vault: DevVault) -> None:
