@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
@@ -26,6 +26,8 @@ _FOR_VERIFIERS: Final = frozenset({"feed", "principals"})
 _SPARE_SECONDS: Final = 60.0
 """How long an access token must still be good to begin a command with it."""
 
+_View = TypeVar("_View")
+
 
 class UserView(msgspec.Struct, frozen=True):
     """A user as the issuer shows it."""
@@ -42,10 +44,10 @@ class UserView(msgspec.Struct, frozen=True):
     updated_at: str
 
 
-class UserPage(msgspec.Struct, frozen=True):
-    """Part of the list of users."""
+class Page(msgspec.Struct, Generic[_View], frozen=True):
+    """Part of a list. ``next`` is the cursor of the page after it."""
 
-    items: tuple[UserView, ...]
+    items: tuple[_View, ...]
     next: str | None
     total: int
 
@@ -95,14 +97,6 @@ class CreatedClient(ClientView, frozen=True, kw_only=True):
     client_secret: str | None
 
 
-class ClientPage(msgspec.Struct, frozen=True):
-    """Part of the list of clients."""
-
-    items: tuple[ClientView, ...]
-    next: str | None
-    total: int
-
-
 class VerifierView(msgspec.Struct, frozen=True, kw_only=True):
     """A registered verifier as the issuer shows it."""
 
@@ -118,14 +112,6 @@ class CreatedVerifier(VerifierView, frozen=True, kw_only=True):
     """A verifier that was registered just now, with its secret."""
 
     client_secret: str
-
-
-class VerifierPage(msgspec.Struct, frozen=True):
-    """Part of the list of registered verifiers."""
-
-    items: tuple[VerifierView, ...]
-    next: str | None
-    total: int
 
 
 class RolledSecret(msgspec.Struct, frozen=True):
@@ -178,9 +164,9 @@ class IssuerClient:
         self._http = http
         self._headers = {"Authorization": f"Bearer {token}"}
 
-    def users(self, query: dict[str, str]) -> UserPage:
+    def users(self, query: dict[str, str]) -> Page[UserView]:
         """Return one page of users; ``query`` is that of ``GET /users/v1``."""
-        return read(self._send("GET", "/users/v1", params=query), UserPage)
+        return read(self._send("GET", "/users/v1", params=query), Page[UserView])
 
     def create_user(self, user: dict[str, object]) -> UserView:
         """Create a user."""
@@ -201,9 +187,9 @@ class IssuerClient:
         """Make a link with which its holder sets a new password once."""
         return read(self._send("POST", f"/users/v1/{user_id}/password-reset"), ResetLink)
 
-    def clients(self, query: dict[str, str]) -> ClientPage:
+    def clients(self, query: dict[str, str]) -> Page[ClientView]:
         """Return one page of clients; ``query`` is that of ``GET /clients/v1``."""
-        return read(self._send("GET", "/clients/v1", params=query), ClientPage)
+        return read(self._send("GET", "/clients/v1", params=query), Page[ClientView])
 
     def client(self, client_id: str) -> ClientView:
         """Return one client."""
@@ -235,9 +221,9 @@ class IssuerClient:
         """Return the issuer's own name, as its tokens have it."""
         return read(self._send("GET", "/.well-known/openid-configuration"), _Metadata).issuer
 
-    def verifiers(self, query: dict[str, str]) -> VerifierPage:
+    def verifiers(self, query: dict[str, str]) -> Page[VerifierView]:
         """Return one page of registered verifiers; ``query`` is that of ``GET /verifiers/v1``."""
-        return read(self._send("GET", "/verifiers/v1", params=query), VerifierPage)
+        return read(self._send("GET", "/verifiers/v1", params=query), Page[VerifierView])
 
     def verifier(self, verifier_id: str) -> VerifierView:
         """Return one registered verifier."""

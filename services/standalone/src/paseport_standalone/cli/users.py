@@ -12,6 +12,7 @@ from paseport_standalone.cli.errors import USAGE, CommandFailed
 from paseport_standalone.cli.issuer_client import UserView, connect
 from paseport_standalone.cli.options import Issuer, Json, Login
 from paseport_standalone.cli.output import Output
+from paseport_standalone.cli.paging import Cursor, Limit, note_of, query_of
 
 _COLUMNS: Final = ("USER NAME", "E-MAIL", "ROLES", "STATUS", "PASSWORD", "ID")
 
@@ -27,22 +28,18 @@ def list_users(
     sort: Annotated[str, typer.Option(help="username, email or created_at; a minus sign in front turns it round.")] = (
         "username"
     ),
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many on one page.")] = 50,
-    cursor: Annotated[str | None, typer.Option(help="Where the page starts: `next` of the page before.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     at: Issuer = None,
     json: Json = False,
 ) -> None:
     """List users, one page at a time."""
     output = Output(as_json=json)
-    options = {"search": search or None, "role": role, "status": status, "sort": sort, "cursor": cursor}
-    query = {name: value for name, value in options.items() if value is not None} | {"limit": str(limit)}
+    query = query_of(limit=limit, search=search or None, role=role, status=status, sort=sort, cursor=cursor)
     with connect(at) as issuer:
         page = issuer.users(query)
     output.document(page)
-    note = f"{len(page.items)} of {page.total} users"
-    if page.next is not None:
-        note += f"; the next page: --cursor {page.next}"
-    output.table(_COLUMNS, (_row(user) for user in page.items), note=note)
+    output.table(_COLUMNS, (_row(user) for user in page.items), note=note_of(page, "users"))
 
 
 @users.command("create")

@@ -10,6 +10,7 @@ from paseport_standalone.cli.errors import USAGE, CommandFailed
 from paseport_standalone.cli.issuer_client import CreatedVerifier, VerifierView, connect
 from paseport_standalone.cli.options import Issuer, Json
 from paseport_standalone.cli.output import Output
+from paseport_standalone.cli.paging import Cursor, Limit, note_of, query_of
 from paseport_standalone.cli.secrets import A_DAY, PreviousExpiresIn, states_of, tell_rolled, tell_secret
 
 _COLUMNS: Final = ("VERIFIER", "NAME", "AUDIENCE", "CREATED")
@@ -24,22 +25,18 @@ verifiers = typer.Typer(help="Manage the services that follow revocations of the
 def list_verifiers(
     *,
     search: Annotated[str, typer.Option(help="Part of an id or a name.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many on one page.")] = 50,
-    cursor: Annotated[str | None, typer.Option(help="Where the page starts: `next` of the page before.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     at: Issuer = None,
     json: Json = False,
 ) -> None:
     """List the registered verifiers, one page at a time."""
     output = Output(as_json=json)
-    options = {"search": search or None, "cursor": cursor}
-    query = {name: value for name, value in options.items() if value is not None} | {"limit": str(limit)}
+    query = query_of(limit=limit, search=search or None, cursor=cursor)
     with connect(at) as issuer:
         page = issuer.verifiers(query)
     output.document(page)
-    note = f"{len(page.items)} of {page.total} verifiers"
-    if page.next is not None:
-        note += f"; the next page: --cursor {page.next}"
-    output.table(_COLUMNS, (_row(verifier) for verifier in page.items), note=note)
+    output.table(_COLUMNS, (_row(verifier) for verifier in page.items), note=note_of(page, "verifiers"))
 
 
 @verifiers.command("show")
