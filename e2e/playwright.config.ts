@@ -1,13 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from '@playwright/test';
 
-const { CHROMIUM: executablePath, CI, PASEPORT_E2E_STACK: stack } = process.env;
-if (!executablePath) throw new Error('CHROMIUM must name the browser. `make e2e` finds or installs one.');
+const { CHROMIUM: chromium, HEADLESS_CHROMIUM, CI, PASEPORT_E2E_STACK: stack } = process.env;
+if (!chromium) throw new Error('CHROMIUM must name the browser. `make e2e` finds or installs one.');
 
 export default defineConfig({
 	testDir: 'tests',
-	// What the embedded mode has no parts for; the pictures are compared once, on the embedded mode.
-	testIgnore: stack ? ['**/screenshots.spec.ts'] : ['stack/**'],
 	// The account of the command line exists in the embedded mode alone.
 	...(stack ? { grepInvert: /@embedded/ } : {}),
 	globalSetup: './support/start-paseport.ts',
@@ -17,8 +15,8 @@ export default defineConfig({
 	// Text is drawn by the operating system: the committed pictures are of Linux with the DejaVu fonts (support/fonts.conf).
 	ignoreSnapshots: process.platform !== 'linux',
 	updateSnapshots: 'none',
-	// The journeys share one installation and one browser; two at a time would only wait for each other on small machines.
-	workers: 1,
+	// The journeys of a file follow each other. Those of two files share the installation, and each has people of its own.
+	workers: 2,
 	// A journey that passes at the second try hides a fault.
 	retries: 0,
 	forbidOnly: CI === 'true',
@@ -39,7 +37,7 @@ export default defineConfig({
 		actionTimeout: 10_000,
 		navigationTimeout: 20_000,
 		launchOptions: {
-			executablePath,
+			executablePath: HEADLESS_CHROMIUM || chromium,
 			// --no-sandbox: containers and CI run as root; the browser opens nothing but the app under test.
 			args: [
 				'--no-sandbox',
@@ -58,13 +56,24 @@ export default defineConfig({
 		}
 	},
 	projects: [
-		{ name: 'desktop', use: { viewport: { width: 1280, height: 800 } } },
 		{
-			name: 'phone',
-			// The journeys are the same on every size; here run those that the size changes.
-			grep: /@phone/,
-			use: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
-		}
+			name: 'desktop',
+			// The pictures are compared once, on the embedded mode, which in turn lacks the parts that `stack` is about.
+			testIgnore: stack ? ['stack/**', '**/screenshots.spec.ts'] : 'stack/**',
+			use: { viewport: { width: 1280, height: 800 } }
+		},
+		stack
+			? // What takes a part away from everybody waits until the others are through.
+				{ name: 'alone', testDir: 'tests/stack', dependencies: ['desktop'] }
+			: {
+					name: 'phone',
+					testIgnore: 'stack/**',
+					// The people in the pictures have the same names on both sizes.
+					dependencies: ['desktop'],
+					// The journeys are the same on every size; here run those that the size changes.
+					grep: /@phone/,
+					use: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
+				}
 	]
 });
 

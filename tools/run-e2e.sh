@@ -14,8 +14,9 @@ if missing_services_allowed && ! tools/find-chromium.sh >/dev/null; then
     leave_out "e2e: every browser journey (no Chromium on this machine)"
     exit 0
 fi
+HEADLESS_CHROMIUM=$(tools/find-headless-chromium.sh)
 CHROMIUM=$(tools/find-chromium.sh)
-export CHROMIUM
+export CHROMIUM HEADLESS_CHROMIUM
 
 has_servers=1
 if missing_services_allowed && ! .venv/bin/python -c "import sys; from paseport_testkit.harness.programs import missing_programs; sys.exit(bool(missing_programs()))"; then
@@ -29,7 +30,7 @@ beside=
 trap 'rm -f "$output"; [ -z "$beside" ] || kill "$beside" 2>/dev/null || true' EXIT
 if [ -n "$has_servers" ]; then
     tools/with-stack.sh "$PWD/e2e/node_modules/.bin/playwright" test --config e2e/playwright.config.ts \
-        --project desktop --reporter list >"$output" 2>&1 &
+        --reporter list >"$output" 2>&1 &
     beside=$!
 fi
 

@@ -16,8 +16,11 @@ export async function withoutCookies(options: LaunchOptions = {}): Promise<Cooki
 	const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
 	await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify(preferences));
 	const { url } = installation();
+	// The shell without a window has no settings that a person could change: this one needs all of Chromium.
+	const { CHROMIUM: executablePath = '' } = process.env;
 	const context = await chromium.launchPersistentContext(profile, {
 		...options,
+		executablePath,
 		baseURL: url,
 		ignoreHTTPSErrors: url.startsWith('https:')
 	});
