@@ -52,7 +52,9 @@ async function start() {
 	const settings = {
 		OAUTH_CLIENTS_JSON_FILE: file,
 		// Every module signs in from one address; the limit itself has tests of its own.
-		PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS: '100000'
+		PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS: '100000',
+		// Redis may be given no processor for a while, as in tools/with-stack.sh.
+		PASEPORT_REDIS_TIMEOUT_MS: '2000'
 	};
 	return spawn(
 		python,

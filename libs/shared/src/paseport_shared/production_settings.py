@@ -49,6 +49,8 @@ class RedisVariables(msgspec.Struct, frozen=True, kw_only=True):
     ca: Annotated[Path | None, Env("PASEPORT_REDIS_CA")] = None
     wait_replicas: Annotated[int | None, Env("REDIS_WAIT_REPLICAS", 0, 1)] = None
     """How many replicas must confirm what an answer depends on: 1 behind Sentinel, 0 for a single node."""
+    timeout_ms: Annotated[int, Env("PASEPORT_REDIS_TIMEOUT_MS", 50, 5000)] = 500
+    """How long Redis may take to answer, in milliseconds; replicas may take two fifths of that to confirm a write."""
     namespace_refresh_token: Annotated[str, Env("REDIS_NAMESPACE_REFRESH_TOKEN")] = "refresh_token"
     namespace_session: Annotated[str, Env("REDIS_NAMESPACE_SESSION")] = "session"
     namespace_transaction: Annotated[str, Env("REDIS_NAMESPACE_TRANSACTION")] = "transaction"

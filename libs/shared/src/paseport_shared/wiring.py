@@ -23,4 +23,6 @@ def redis_settings(variables: RedisVariables) -> RedisSettings:
         tls_skip_verify=variables.tls_skip_verify,
         tls_ca_file=None if variables.ca is None else str(variables.ca),
         wait_replicas=variables.replicas_to_wait_for,
+        wait_milliseconds=variables.timeout_ms * 2 // 5,
+        deadline_seconds=variables.timeout_ms / 1000,
     )

@@ -37,6 +37,14 @@ def test_a_single_node_has_no_replica_to_wait_for() -> None:
     assert (settings.node, settings.sentinels, settings.wait_replicas) == (Address("redis", 6380), (), 0)
 
 
+def test_a_redis_far_away_is_given_more_time_and_its_replicas_their_share_of_it() -> None:
+    near = redis_settings(load_settings(RedisVariables, SENTINELS))
+    far = redis_settings(load_settings(RedisVariables, SENTINELS | {"PASEPORT_REDIS_TIMEOUT_MS": "2000"}))
+
+    assert (near.deadline_seconds, near.wait_milliseconds) == (0.5, 200)
+    assert (far.deadline_seconds, far.wait_milliseconds) == (2.0, 800)
+
+
 @pytest.mark.parametrize("tls", [{"REDIS_URL": "rediss://redis"}, {"REDIS_URL": "redis://redis", "REDIS_TLS": "true"}])
 def test_tls_is_asked_for_by_the_url_or_by_a_variable(tls: dict[str, str]) -> None:
     settings = redis_settings(load_settings(RedisVariables, tls))
@@ -64,6 +72,7 @@ def test_credentials_are_secrets() -> None:
         ({"REDIS_URL": "redis://redis/1"}, "REDIS_URL"),
         (NODE | {"REDIS_WAIT_REPLICAS": "1"}, "REDIS_WAIT_REPLICAS"),
         (SENTINELS | {"REDIS_WAIT_REPLICAS": "2"}, "REDIS_WAIT_REPLICAS"),
+        (SENTINELS | {"PASEPORT_REDIS_TIMEOUT_MS": "0"}, "PASEPORT_REDIS_TIMEOUT_MS"),
         (SENTINELS | {"REDIS_TLS_SKIP_VERIFY": "true"}, "REDIS_TLS_SKIP_VERIFY"),
         (SENTINELS | {"PASEPORT_REDIS_CA": "/no/such/file"}, "PASEPORT_REDIS_CA"),
         (SENTINELS | {"REDIS_NAMESPACE_ROLE": "a b"}, "REDIS_NAMESPACE_ROLE"),
