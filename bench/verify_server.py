@@ -1,7 +1,6 @@
-"""An api to measure: the real app on adapters in memory, for tokens that were minted before.
+"""An api to measure: the real app on adapters in memory, for tokens that were minted before (``bench.minting``).
 
-``python -m bench.verify_server mint FOLDER COUNT`` makes a key and signs as many access tokens of fifty users, and
-``… serve FOLDER`` serves an api that accepts them; it prints its port. Issuer and api of an installation share no more.
+``python -m bench.verify_server FOLDER`` serves an api that accepts them; it prints its port.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ import httpx
 import paseport_api.production  # noqa: F401 - what an installation loads takes its place in memory
 import uvloop
 from litestar.types import ASGIApp
-from paseport.claims import Claims
 from paseport.clock import SystemClock
 from paseport.feed import FeedGap
 from paseport.http_key_document import HttpKeyDocument
@@ -35,13 +33,10 @@ from paseport.token_verifier import TokenVerifier
 from paseport_api.app import Api
 from paseport_api.settings import Settings
 from paseport_api.wiring import ApiAdapters
-from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
-from paseport_shared.adapters.paseto.key_document import KeyDocument
-from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.adapters.system.randomness import SystemRandomness
-from paseport_shared.domain.models.client import FIRST_PARTY_SCOPE, api_audience
+from paseport_shared.domain.models.client import api_audience
 from paseport_shared.domain.models.identifiers import new_id128, uuid7
 from paseport_shared.domain.models.service_reading import Counters, ServiceReading
 from paseport_shared.domain.models.session import Session, SessionPolicy
@@ -69,7 +64,22 @@ def asks(path: str, token: str) -> bytes:
 
 def tokens_of(folder: Path) -> list[str]:
     """Return what was minted there."""
-    return _tokens_file(folder).read_text().split()
+    return tokens_file(folder).read_text().split()
+
+
+def tokens_file(folder: Path) -> Path:
+    """Return where they are."""
+    return folder / "tokens"
+
+
+def key_document_file(folder: Path) -> Path:
+    """Return where the issuer's key document is."""
+    return folder / "paserk.json"
+
+
+def user_id(number: int) -> UUID:
+    """Return the id of one of ``USERS``."""
+    return UUID(f"01900000-0000-7000-8000-{number:012x}")
 
 
 class GeneratedFeed:
@@ -126,12 +136,12 @@ class _IdleIssuer:
 class _KeyDocumentApp:
     """The issuer's key document, fetched without a network."""
 
-    def __init__(self, document: KeyDocument) -> None:
+    def __init__(self, document: bytes) -> None:
         self._document = document
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"cache-control", b"max-age=60")]})
-        await send({"type": "http.response.body", "body": await self._document.render()})
+        await send({"type": "http.response.body", "body": self._document})
 
 
 @asynccontextmanager
@@ -143,16 +153,15 @@ async def opened_api(folder: Path, *, cached: int = TOKENS_KEPT, revocations: in
         service_secret=Secret(SystemRandomness().token_bytes(32).hex()),
     )
     clock = SystemClock()
-    keys = _keys(folder)
     roles, sessions = MemoryRoleDirectory(), MemorySessionStore(_POLICY)
     for user in range(USERS):
-        await roles.put(SubjectState(_user_id(user), f"user{user:02}", frozenset({"User"}), True, 1, 1))
+        await roles.put(SubjectState(user_id(user), f"user{user:02}", frozenset({"User"}), True, 1, 1))
         for number in range(_SESSIONS_EACH):
-            await sessions.create(_session(_user_id(user), number, clock.now()))
+            await sessions.create(_session(user_id(user), number, clock.now()))
     await roles.mark_complete()
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(
-            httpx.AsyncClient(transport=httpx.ASGITransport(_KeyDocumentApp(KeyDocument(keys))))
+            httpx.AsyncClient(transport=httpx.ASGITransport(_KeyDocumentApp(key_document_file(folder).read_bytes())))
         )
         key_set = RemoteKeySet(HttpKeyDocument(f"{ISSUER}/.well-known/paserk.json", http))
         await stack.enter_async_context(aclosing(key_set))
@@ -176,52 +185,12 @@ async def opened_api(folder: Path, *, cached: int = TOKENS_KEPT, revocations: in
         yield Api(settings, adapters)
 
 
-async def mint(folder: Path, count: int) -> None:
-    """Make a key in ``folder`` and sign tokens, each of a session of its own."""
-    keys, randomness, now = _keys(folder), SystemRandomness(), SystemClock().now().replace(microsecond=0)
-    signer = PasetoTokenSigner(keys, keys)
-    tokens = [
-        await signer.sign(
-            Claims(
-                issuer=ISSUER,
-                subject=str(_user_id(number % USERS)),
-                audience=api_audience(ISSUER),
-                expires_at=now + LIFETIME,
-                not_before=now,
-                issued_at=now,
-                token_id=str(uuid7(now, randomness.token_bytes(10))),
-                client_id="bff",
-                scope=FIRST_PARTY_SCOPE,
-                session_id=new_id128(randomness.token_bytes(16)),
-                family_id=new_id128(randomness.token_bytes(16)),
-                user_version=1,
-                auth_time=now,
-                amr=("pwd",),
-            )
-        )
-        for number in range(count)
-    ]
-    _tokens_file(folder).write_text("\n".join(tokens))
-
-
 @asynccontextmanager
 async def _opened_app(folder: Path, cached: int, revocations: int) -> AsyncIterator[ASGIApp]:
     async with opened_api(folder, cached=cached, revocations=revocations) as api:
         app = api.public_app()
         async with app.lifespan():
             yield app
-
-
-def _keys(folder: Path) -> KeyFile:
-    return KeyFile(folder / "keys.json", SystemClock(), SystemRandomness())
-
-
-def _tokens_file(folder: Path) -> Path:
-    return folder / "tokens"
-
-
-def _user_id(number: int) -> UUID:
-    return UUID(f"01900000-0000-7000-8000-{number:012x}")
 
 
 def _session(user_id: UUID, number: int, now: datetime) -> Session:
@@ -240,21 +209,13 @@ def _session(user_id: UUID, number: int, now: datetime) -> Session:
 
 
 def main() -> None:
-    """Mint, or serve until a signal."""
+    """Serve until a signal."""
     parser = argparse.ArgumentParser(prog="python -m bench.verify_server")
-    commands = parser.add_subparsers(dest="command", required=True)
-    minting = commands.add_parser("mint")
-    minting.add_argument("folder", type=Path)
-    minting.add_argument("count", type=int)
-    serving = commands.add_parser("serve")
-    serving.add_argument("folder", type=Path)
-    serving.add_argument("--cached", type=int, default=TOKENS_KEPT, help="how many verified tokens it remembers")
-    serving.add_argument("--revocations", type=int, default=0, help="how many are in force")
-    serving.add_argument("--port", type=int, default=0)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--cached", type=int, default=TOKENS_KEPT, help="how many verified tokens it remembers")
+    parser.add_argument("--revocations", type=int, default=0, help="how many are in force")
+    parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
-    if arguments.command == "mint":
-        asyncio.run(mint(arguments.folder, arguments.count))
-        return
     configure_logging("INFO", sys.stderr.buffer)
     uvloop.run(
         serve_on(arguments.port, partial(_opened_app, arguments.folder, arguments.cached, arguments.revocations))

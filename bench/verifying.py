@@ -14,8 +14,9 @@ from paseport_api.handlers.principal import PATH
 
 from bench.figures import BenchProblem, Figure, figure_of
 from bench.load import Generator, Job, Measured
+from bench.minting import mint
 from bench.processes import read_line, started
-from bench.verify_server import asks, mint, tokens_of
+from bench.verify_server import asks, tokens_of
 
 CONNECTIONS: Final = 64
 
@@ -61,7 +62,7 @@ async def run(load: Generator, job: Job) -> Measured:
 async def serving(folder: Path, log: Path, *options: str, path: str = PATH, workers: int = 1) -> AsyncIterator[Server]:
     """Serve the api for the tokens in ``folder``; it is asked ``path`` with each of them in turn."""
     requests = [asks(path, token) for token in tokens_of(folder)]
-    async with _workers(("bench.verify_server", "serve", str(folder), *options), requests, log, workers) as server:
+    async with _workers(("bench.verify_server", str(folder), *options), requests, log, workers) as server:
         yield server
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from paseport import Claims, InvalidToken, KeyStatus, PublishedKey, StaticKeySet, Unavailable
-from paseport.authenticate_bearer import LOOK_AGAIN_SECONDS, AuthenticateBearer
+from paseport.authenticate_bearer import LOOK_AGAIN_SECONDS, VERDICTS_KEPT, AuthenticateBearer
 from paseport.claims_json import encode_claims
 from paseport.find_subject import FindSubject
 from paseport.revocation import (
@@ -224,3 +224,17 @@ async def test_nobody_is_recalled_from_a_cache_that_forgot(world: World, sign: C
     other = sign(encode_claims(replace(world.claims, token_id="another")))
 
     assert world.bearer.verdict(other) is None
+
+
+async def test_only_the_latest_verdicts_are_kept(world: World, sign: Callable[[bytes], str]) -> None:
+    """A verdict costs more memory than what is remembered of a token, and is found by the token itself."""
+    first = world.bearer.verdict(world.token)
+    for number in range(VERDICTS_KEPT):
+        token = sign(encode_claims(replace(world.claims, token_id=f"another-{number}")))
+        await world.bearer(token)
+        assert world.bearer.verdict(token) is not None
+
+    again = world.bearer.verdict(world.token)
+
+    assert again is not None
+    assert again is not first

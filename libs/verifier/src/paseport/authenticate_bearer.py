@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final, Protocol
 from uuid import UUID
 
 from paseport.claims import CLOCK_LEEWAY, Claims
 from paseport.clock import Clock
 from paseport.errors import AuthenticationRequired, InvalidToken
-from paseport.identifiers import parse_uuid
+from paseport.identifiers import is_uuid
 from paseport.principal import Principal
 from paseport.revocation_list import RevocationList
 from paseport.subject import SubjectState
@@ -18,6 +19,8 @@ from paseport.verdict import Verdict
 LOOK_AGAIN_SECONDS: Final = 1.0
 """A backstop, as for copies: what is looked at anew after it would have been heard of, or comes to pass by itself (a
 key document to be fetched, a key past its end)."""
+VERDICTS_KEPT: Final = 2048
+"""About 2 KiB each: as many callers as come again within that second."""
 _NO_ROLES: frozenset[str] = frozenset()
 
 
@@ -57,6 +60,7 @@ class AuthenticateBearer:
         self._revocations = revocations
         self._subjects = subjects
         self._clock = clock
+        self._latest: OrderedDict[str, Verdict] = OrderedDict()
 
     def recall(self, token: str) -> Principal | None:
         """Return the caller where all that is needed is in memory; None says to await the whole.
@@ -70,21 +74,18 @@ class AuthenticateBearer:
         """Return the same with what was made from it since it was judged in full.
 
         While nothing new was heard, the feed is fresh, and the token's time has not ended, a verdict of a moment ago
-        is what would come of it again: every revocation, change of a subject and snapshot raises the revision.
+        is what would come of it again: every revocation, change of a subject and snapshot raises the revision. It is
+        found by the token itself: a digest would cost as much as all else that is left to do.
         """
-        kept = self._tokens.find(token)
-        if kept is None:
-            return None
-        verdict, revocations, clock = kept.verdict, self._revocations, self._clock
+        verdict = self._latest.get(token)
         if (
             verdict is not None
-            and verdict.revision == revocations.revision
-            and clock.monotonic() < verdict.look_again_at
-            and not revocations.is_stale
-            and verdict.begins <= clock.now() < verdict.ends
+            and verdict.revision == self._revocations.revision
+            and self._clock.monotonic() < verdict.look_again_at
+            and verdict.begins <= self._clock.now() < verdict.ends
         ):
             return verdict
-        return self._judge(kept)
+        return self._judge(token)
 
     async def __call__(self, token: str | None) -> Principal:
         """Return the caller.
@@ -108,10 +109,13 @@ class AuthenticateBearer:
             self._revocations.check(claims)
         return _user(claims, claims.user_version, state)
 
-    def _judge(self, kept: Kept) -> Verdict | None:
-        kept.verdict = None
+    def _judge(self, token: str) -> Verdict | None:
+        self._latest.pop(token, None)
+        kept = self._tokens.find(token)
+        if kept is None:
+            return None
         # Of before the looks: what is heard later makes the verdict old.
-        revision, claims = self._revocations.revision, kept.claims
+        revision, claims, moment = self._revocations.revision, kept.claims, self._clock.monotonic()
         if not self._tokens.is_good(kept):
             return None
         self._revocations.check(claims)
@@ -122,19 +126,17 @@ class AuthenticateBearer:
             if state is None:
                 return None
             principal = _user(claims, claims.user_version, state)
-        kept.verdict = Verdict(
-            principal,
-            revision,
-            self._clock.monotonic() + LOOK_AGAIN_SECONDS,
-            claims.not_before - CLOCK_LEEWAY,
-            claims.expires_at,
-        )
-        return kept.verdict
+        look_again_at = min(moment + LOOK_AGAIN_SECONDS, self._revocations.stale_after)
+        begins, ends = claims.not_before - CLOCK_LEEWAY, claims.expires_at
+        verdict = self._latest[token] = Verdict(principal, revision, look_again_at, begins, ends)
+        if len(self._latest) > VERDICTS_KEPT:
+            self._latest.popitem(last=False)
+        return verdict
 
 
 def _machine(claims: Claims) -> Principal:
     """Return the caller of a token without user version: a machine, which holds no roles."""
-    if parse_uuid(claims.subject) is not None:
+    if is_uuid(claims.subject):
         raise InvalidToken("a user's token without version")
     return Principal(claims)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -82,7 +83,8 @@ class RevocationList:
         }
         self._terms: dict[_Terms, _Terms] = {}
         self._swept = 0
-        self._revision = 0
+        self.revision = 0
+        """Grows with everything that is heard and was not known: what was judged before may be old."""
         self._position: FeedPosition | None = None
         self._heard_at: float | None = None
         # Looked up on each decision: a kind's name costs as much as the look itself.
@@ -98,14 +100,14 @@ class RevocationList:
         return self._position
 
     @property
-    def revision(self) -> int:
-        """A number that grows with everything that is heard and was not known: what was judged before may be old."""
-        return self._revision
+    def stale_after(self) -> float:
+        """Until when it is fresh, in monotonic seconds, should nothing be heard any more."""
+        return -math.inf if self._heard_at is None else self._heard_at + STALE_AFTER_SECONDS
 
     @property
     def is_stale(self) -> bool:
         """Whether no feed has answered for so long that nobody is let in (but see ``trust_stale``)."""
-        return self._heard_at is None or self._clock.monotonic() - self._heard_at > STALE_AFTER_SECONDS
+        return self._clock.monotonic() > self.stale_after
 
     def listen(self, listener: Listener) -> None:
         """Tell ``listener`` from now on what is heard."""
@@ -115,7 +117,7 @@ class RevocationList:
         """Take over a snapshot, or its last page: what it names is revoked, besides what was."""
         self._position = snapshot.position
         new = self._take(snapshot.revocations)
-        self._revision += 1
+        self.revision += 1
         self._heard_at = self._clock.monotonic()
         for listener in self._listeners:
             listener.lost_track()
@@ -224,7 +226,7 @@ class RevocationList:
                 new.append(what)
             elif (held := self._add(what)) is not None:
                 new.append(held)
-        self._revision += len(new)
+        self.revision += len(new)
         return new
 
     def _add(self, revocation: Revocation) -> Revocation | None:

@@ -2,9 +2,12 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 # Whole seconds and Z only: no offset, no fraction, no lower-case letters. One form has one reading in every language.
 _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+
+_SECONDS_KEPT = 1024
 
 
 def format_time(moment: datetime) -> str:
@@ -14,6 +17,8 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
+# Tokens of the same second have their times in common, and keep them once.
+@lru_cache(maxsize=_SECONDS_KEPT)
 def parse_time(text: str) -> datetime:
     """Read what ``format_time`` writes, as an aware UTC datetime; ``ValueError`` for anything else."""
     if _FORM.fullmatch(text) is None:

@@ -98,9 +98,8 @@ class ServiceApp(Litestar):
             frame = HotPath(frame, hot_routes, state["authenticate_bearer"], hosts, metrics)
         self._frame: ASGIApp = frame
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """Serve one request, or the lifespan."""
-        if scope["type"] == "http":
-            await self._frame(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        # Handed on, and not awaited here: each layer of coroutines is paid for by every request.
+        serve = self._frame if scope["type"] == "http" else super().__call__
+        return serve(scope, receive, send)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -69,12 +69,12 @@ class ClientAddress:
         self._app = app
         self._proxies = proxies
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         client = scope.get("client")
         peer = client[0] if client else None
         scope["state"][_STATE_KEY] = self._proxies.client_of(peer, scope["headers"])
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def client_address(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:

@@ -8,7 +8,7 @@ differently (FA-14).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Final
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -36,21 +36,25 @@ class AllowedHosts:
             value.encode() for value in names | {name + port for name in portless for port in _DEFAULT_PORTS}
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         problem = self.problem_with([value for name, value in scope["headers"] if name == b"host"], scope["path"])
         if problem is not None:
             raise UnlistedHost(problem)
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def problem_with(self, hosts: Sequence[bytes], path: str) -> str | None:
         """Return why a request with these ``Host`` headers is not served, for the log; None where it is."""
         if len(hosts) != 1:
             return f"{len(hosts)} Host headers"
-        # Comparison with a list leaves nothing to parse: `/?#@`, spaces and trailing dots are simply other names.
-        if not (_is_host(hosts[0]) if self._any else hosts[0].lower() in self._hosts):
+        if not self.serves(hosts[0]):
             return "the Host header names another host"
         return None if path.startswith("/") else "the request target is not a path"
+
+    def serves(self, host: bytes) -> bool:
+        """Say whether requests with this ``Host`` are served."""
+        # Comparison with a list leaves nothing to parse: `/?#@`, spaces and trailing dots are simply other names.
+        return _is_host(host) if self._any else host.lower() in self._hosts
 
 
 def _is_host(value: bytes) -> bool:

@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from paseport.authenticate_bearer import AuthenticateBearer
 from paseport.bearer import parse_authorization
 from paseport.principal import Principal
-from paseport.verdict import Verdict
 
 from paseport_shared.http.bearer import REFUSAL
 from paseport_shared.http.hosts import AllowedHosts
@@ -28,6 +27,9 @@ Render = Callable[[Principal], bytes]
 """What a caller who is let in is answered, as JSON."""
 
 _JSON: Final = (b"content-type", b"application/json")
+_ID: Final = b"x-request-id"
+_Answer = tuple[bytes, tuple[tuple[bytes, bytes], ...]]
+"""A body and its headers."""
 
 
 class HotPath:
@@ -48,7 +50,7 @@ class HotPath:
         self._routes = routes
         self._authenticate = authenticate
         self._hosts = hosts
-        self._metrics = metrics
+        self._count = metrics.count
         self._headers = (_JSON, *FOR_PROGRAMS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,46 +63,44 @@ class HotPath:
         started = time.perf_counter()
         request_id = new_request_id()
         try:
-            verdict = self._recall(credential)
+            # Only a string that was verified before is found, so its form needs no second look.
+            bearer = credential[:7] == b"Bearer "
+            verdict = self._authenticate.verdict(str(credential[7:], "latin-1")) if bearer else None
             if verdict is None:
                 # Who is asked now shall find the request in its log.
                 with answering(request_id):
-                    body = render(await self._authenticate(parse_authorization(credential)))
+                    answer = self._answer(render(await self._authenticate(parse_authorization(credential))))
             elif (known := verdict.answers.get(path)) is not None:
-                body = known
+                answer = known
             else:
-                body = verdict.answers[path] = render(verdict.principal)
+                answer = verdict.answers[path] = self._answer(render(verdict.principal))
         # Whatever it is, faults of ours included: the frame renders it, logs it and lets nobody in.
         except Exception as error:
             cast(HTTPScope, scope)["state"] = {**scope.get("state", {}), REFUSAL: error}
             await self._app(scope, receive, send)
             return
-        headers = [
-            *self._headers,
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", request_id.encode()),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        body, headers = answer
+        start = {"type": "http.response.start", "status": 200, "headers": [*headers, (_ID, request_id.encode())]}
+        await send(cast(Message, start))
         await send({"type": "http.response.body", "body": body, "more_body": False})
-        self._metrics.count("GET", path, 200, time.perf_counter() - started)
+        self._count("GET", path, 200, time.perf_counter() - started)
+
+    def _answer(self, body: bytes) -> _Answer:
+        return body, (*self._headers, (b"content-length", b"%d" % len(body)))
 
     def _credential_in(self, scope: Scope) -> bytes | None:
         """Return the one ``Authorization``, or None for a request that is for the frame to judge."""
-        hosts, credentials = [], []
+        host = credential = None
         for name, value in scope["headers"]:
             if name == b"authorization":
-                credentials.append(value)
+                if credential is not None:
+                    return None
+                credential = value
             elif name == b"host":
-                hosts.append(value)
+                if host is not None:
+                    return None
+                host = value
             elif name == b"origin":
                 # Which other origins may read the answer, the frame says.
                 return None
-        if len(credentials) != 1 or self._hosts.problem_with(hosts, scope["path"]) is not None:
-            return None
-        return credentials[0]
-
-    def _recall(self, credential: bytes) -> Verdict | None:
-        # Only a string that was verified before is found, so its form needs no second look.
-        if not credential.startswith(b"Bearer "):
-            return None
-        return self._authenticate.verdict(credential[7:].decode("latin-1"))
+        return credential if host is not None and self._hosts.serves(host) else None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
-from functools import lru_cache
+from collections.abc import MutableMapping
 from typing import Any, BinaryIO, Final
 
 import msgspec
 import structlog
-from structlog.typing import Processor
+from structlog.processors import format_exc_info
+from structlog.typing import WrappedLogger
 
 from paseport_shared.request_context import current_request_id
 
@@ -35,6 +35,7 @@ _SECRET_KEYS: Final = frozenset(
     }
 )
 _REDACTED: Final = "…"
+_KEYS_KNOWN: Final = 1024
 LOGGED_FROM_LEVEL: Final = ("paseport", "paseport_api", "paseport_issuer", "paseport_shared", "uvicorn.error")
 """Loggers of the standard library whose lines are written from the process' own level on: ours, and the server's."""
 
@@ -47,10 +48,9 @@ def configure_logging(level: str = "INFO", stream: BinaryIO | None = None, *, se
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     output = sys.stdout.buffer if stream is None else stream
-    shared: list[Processor] = [_Circumstances(service)]
-    last: list[Processor] = [structlog.processors.format_exc_info, redact_secrets]
+    circumstances = _Circumstances(service)
     structlog.configure(
-        processors=[*shared, *last, structlog.processors.JSONRenderer(serializer=_encode)],
+        processors=[circumstances, _render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.BytesLoggerFactory(file=output),
         cache_logger_on_first_use=True,
@@ -59,12 +59,8 @@ def configure_logging(level: str = "INFO", stream: BinaryIO | None = None, *, se
     handler = logging.StreamHandler(_Lines(output))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *last,
-                structlog.processors.JSONRenderer(serializer=_encode_text),
-            ],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, circumstances],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render_text],
         )
     )
     root = logging.getLogger()
@@ -101,7 +97,14 @@ def redact_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> Mutab
 
     It knows keys, not values; a ``Secret`` needs none, since its text shows nothing.
     """
+    if event.keys() <= _harmless and not any(isinstance(value, dict) for value in event.values()):
+        return event
+    _harmless.update(key for key in event if not _is_secret(key) and len(_harmless) < _KEYS_KNOWN)
     return {key: _redacted(key, value) for key, value in event.items()}
+
+
+_harmless: Final[set[str]] = set()
+"""Keys that were looked at: every request writes a line with the same ones."""
 
 
 def _redacted(key: str, value: Any) -> Any:
@@ -112,17 +115,19 @@ def _redacted(key: str, value: Any) -> Any:
     return value
 
 
-@lru_cache(maxsize=1024)
 def _is_secret(key: str) -> bool:
     return key.lower().replace("-", "_") in _SECRET_KEYS
 
 
-def _encode(event: Mapping[str, Any], **_: object) -> bytes:
-    return msgspec.json.encode(event, enc_hook=repr)
+def _render(logger: WrappedLogger, level: str, event: MutableMapping[str, Any]) -> bytes:
+    """Structlog processor, the last one. One step, too."""
+    if "exc_info" in event:
+        event = format_exc_info(logger, level, event)
+    return msgspec.json.encode(redact_secrets(logger, level, event), enc_hook=repr)
 
 
-def _encode_text(event: Mapping[str, Any], **_: object) -> str:
-    return _encode(event).decode()
+def _render_text(logger: WrappedLogger, level: str, event: MutableMapping[str, Any]) -> str:
+    return _render(logger, level, event).decode()
 
 
 class _Lines:

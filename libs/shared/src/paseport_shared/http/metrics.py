@@ -255,8 +255,9 @@ class ServiceMetrics:
         build.labels(service, version).set(1)
         started = Gauge("paseport_start_time_seconds", "When the service started, Unix time.", registry=self.registry)
         started.set(time.time())
-        self._requests = _Requests()
-        self.registry.register(self._requests)
+        requests = _Requests()
+        self.registry.register(requests)
+        self.count = requests.count
         self._pools = {
             figure: Gauge(f"paseport_pool_{figure}", help_text, ("pool",), registry=self.registry)
             for figure, help_text in {
@@ -278,10 +279,6 @@ class ServiceMetrics:
             ("accepted",),
             ((InvalidToken, "refused"), (Unavailable, "unavailable")),
         )
-
-    def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answer. ``method`` and ``route`` come from a fixed set; the status counts by class (``4xx``)."""
-        self._requests.count(method, route, status, seconds)
 
     def watch_pool(self, name: str, pool: Pool) -> None:
         """Publish a pool's use, read whenever metrics are."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -255,10 +255,10 @@ class RenderProblems:
         """Answer one request. After the answer has begun an exception goes to the server, which cuts the connection."""
         started = False
 
-        async def watched_send(message: Message) -> None:
+        def watched_send(message: Message) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, watched_send)

@@ -8,7 +8,7 @@ takes theirs over (``InternalClient``), so that one search finds a request in bo
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from random import getrandbits
 from typing import Any, Final
 
@@ -63,10 +63,10 @@ class RequestId:
         scope["state"] = {**scope.get("state", {}), _STATE_KEY: value}
         header = (_RAW_HEADER, value.encode())
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), header]
-            await send(message)
+            return send(message)
 
         with answering(value):
             await self._app(scope, receive, send_with_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Final
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,16 +36,16 @@ class SecurityHeaders:
         self._defaults = default_headers(https=https)
         self._names = frozenset(name for name, _ in self._defaults)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
 
-        async def send_protected(message: Message) -> None:
+        def send_protected(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 # ASGI wants names in lower case, which not every application keeps to.
                 present = {name.lower() for name, _ in headers} & self._names
                 missing = (header for header in self._defaults if header[0] not in present) if present else None
                 message["headers"] = [*headers, *(missing or self._defaults)]
-            await send(message)
+            return send(message)
 
-        await self._app(scope, receive, send_protected)
+        return self._app(scope, receive, send_protected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Literal
 
 from paseport.clock import Clock
@@ -20,6 +21,8 @@ ISSUER: Final = "issuer"
 API: Final = "api"
 KEPT_SECONDS: Final = 1.0
 DEADLINE_SECONDS: Final = 2.0
+_LOOKS: Final = 2
+"""The latest one, and one that somebody still has in hand."""
 
 
 class ServiceStatus(enum.Enum):
@@ -53,9 +56,9 @@ class ServiceView:
     feed: FeedState | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SystemView:
-    """All services of the installation."""
+    """All services of the installation, as one look found them: what is made of a look is made once."""
 
     services: tuple[ServiceView, ...]
 
@@ -64,6 +67,7 @@ class SystemView:
         """Whether every service is up and lacks nothing."""
         return all(service.status is ServiceStatus.UP for service in self.services)
 
+    @lru_cache(maxsize=_LOOKS)  # noqa: B019 - a few looks that are over are all that it keeps alive
     def without_details(self) -> SystemView:
         """Return what everybody may see: which service is up. The rest helps to attack it."""
         return SystemView(tuple(ServiceView(service.name, service.status) for service in self.services))

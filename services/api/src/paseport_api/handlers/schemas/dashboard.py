@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from functools import lru_cache
+from typing import Final, Literal
 
 import msgspec
 from paseport.principal import Principal
@@ -12,6 +13,9 @@ from paseport_shared.domain.models.session import Session
 
 from paseport_api.use_cases.observe_system import ServiceView, SystemView
 from paseport_api.use_cases.show_dashboard import Dashboard
+
+_VIEWS: Final = 4
+"""What admins and what others see, of the latest look and the one before."""
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -140,8 +144,9 @@ class System(msgspec.Struct, frozen=True):
     services: list[Service]
 
     @staticmethod
+    @lru_cache(maxsize=_VIEWS)
     def of(view: SystemView) -> System:
-        """Describe all services."""
+        """Describe all services. Every caller of the same second is told the same."""
         status: Literal["operational", "degraded"] = "operational" if view.is_operational else "degraded"
         return System(status, [Service.of(service) for service in view.services])
 
