@@ -6,28 +6,22 @@ somebody would see who asks again and again from then on. All three apis are und
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import contextlib
 import hashlib
 import secrets
-import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from paseport_api.handlers.principal import PATH
 from paseport_testkit.harness.accounts import Account
 from paseport_testkit.harness.stack import MOBILE_REDIRECT_URIS, USER
 
+from bench.deciding import under_load, watching
 from bench.figures import BenchProblem, Bound, Figure, Gate, figure_of, percentile
 from bench.http import Answer, Connection, connections
-from bench.load import Generator, Job, Measured, generator
 from bench.product import Product, expect
 from bench.servers import product_of, running_stack
 
@@ -38,13 +32,8 @@ _REVOCATIONS: Final = 950
 _BATCH: Final = 50
 """So many are signed in, and then ended."""
 _ROLE_CHANGES: Final = 100
-_RATE: Final = 300.0
-"""Decisions a second on each api meanwhile."""
 _LIFETIME: Final = "3600"
 """Of access tokens in seconds: longer than all of it takes."""
-_LOAD_CONNECTIONS: Final = 8
-_LOAD_SECONDS: Final = 2.0
-_GIVE_UP_SECONDS: Final = 5.0
 _CLIENT: Final = "mobile"
 _REDIRECT_URI: Final = MOBILE_REDIRECT_URIS[1]
 _SCOPE: Final = "openid profile email roles offline_access"
@@ -57,7 +46,7 @@ async def measure_stack_revocation() -> Sequence[Figure]:
         (connection,) = await opened.enter_async_context(connections(stack.issuers[0].port, 1))
         people = _People(product_of(stack, stack.issuers[0]), connection)
         admin = await people.sign_in(stack.admin)
-        async with _under_load(apis, admin.token) as loads:
+        async with under_load(apis, [admin.token]) as loads:
             refused = [
                 delays
                 for batch in range(0, _SIGN_OUTS + _REVOCATIONS, _BATCH)
@@ -164,7 +153,7 @@ async def _end_batch(people: _People, account: Account, apis: Sequence[Product],
     if sign_outs > 0:
         await people.sign_in(account)
     delays = []
-    async with _watching(apis) as watch:
+    async with watching(apis) as watch:
         for access in signed_in:
             await watch(access.token, lambda answer: answer.status == 200)
             expect(await people.ask(access.end), access.status)
@@ -177,7 +166,7 @@ async def _change_roles(
 ) -> list[list[float]]:
     access = await people.sign_in(account)
     delays = []
-    async with _watching(apis) as watch:
+    async with watching(apis) as watch:
         (subject,) = {answer.json()["subject"] for answer in await watch.ask(access.token)}
         for number in range(_ROLE_CHANGES):
             roles = ["Admin", "User"] if number % 2 == 0 else ["User"]
@@ -188,75 +177,6 @@ async def _change_roles(
 
 def _has_roles(roles: Sequence[str], answer: Answer) -> bool:
     return bool(expect(answer, 200).json()["roles"] == roles)
-
-
-class _Watch:
-    """A connection to each api."""
-
-    def __init__(self, apis: Sequence[Product], opened: Sequence[Connection]) -> None:
-        self._apis = list(zip(apis, opened, strict=True))
-
-    async def ask(self, token: str) -> list[Answer]:
-        """Return what each api answers to ``token`` now."""
-        return [await connection.ask(_who_am_i(api, token)) for api, connection in self._apis]
-
-    async def __call__(self, token: str, is_so: Callable[[Answer], bool]) -> list[float]:
-        """Ask each api until it is so; return after how many milliseconds each said so."""
-        began = time.perf_counter()
-
-        async def watch(api: Product, connection: Connection) -> float:
-            message = _who_am_i(api, token)
-            while not is_so(await connection.ask(message)):
-                if time.perf_counter() - began > _GIVE_UP_SECONDS:
-                    raise BenchProblem(f"an api does not know of a change after {_GIVE_UP_SECONDS:.0f} s")
-            return (time.perf_counter() - began) * 1e3
-
-        return await asyncio.gather(*(watch(*one) for one in self._apis))
-
-
-def _who_am_i(api: Product, token: str) -> bytes:
-    return api.request("GET", PATH, authorization=f"Bearer {token}")
-
-
-@contextlib.asynccontextmanager
-async def _watching(apis: Sequence[Product]) -> AsyncIterator[_Watch]:
-    # New connections for each batch: the services close those that say nothing while the next one is made ready.
-    async with AsyncExitStack() as stack:
-        opened = [(await stack.enter_async_context(connections(api.port, 1)))[0] for api in apis]
-        yield _Watch(apis, opened)
-
-
-@contextlib.asynccontextmanager
-async def _under_load(apis: Sequence[Product], token: str) -> AsyncIterator[list[Measured]]:
-    """Ask each api all the time. Yields what was measured so far, in periods of some seconds."""
-    loads: list[Measured] = []
-    ends = asyncio.Event()
-
-    async def keep_asking(api: Product, load: Generator) -> None:
-        job = Job(
-            api.port,
-            api.pid,
-            [_who_am_i(api, token)],
-            0.0,
-            _LOAD_SECONDS,
-            connections=_LOAD_CONNECTIONS,
-            per_second=_RATE,
-        )
-        while not ends.is_set():
-            loads.append(await load.run(job))
-
-    with tempfile.TemporaryDirectory(prefix="paseport-bench-") as folder:
-        async with AsyncExitStack() as stack:
-            log = Path(folder) / "log"
-            generators = [await stack.enter_async_context(generator(log, pinned=False)) for _ in apis]
-            asking = [asyncio.create_task(keep_asking(*one)) for one in zip(apis, generators, strict=True)]
-            try:
-                yield loads
-            finally:
-                ends.set()
-                await asyncio.wait(asking)
-            for one in asking:
-                one.result()
 
 
 def _delays(what: str, measured: Sequence[Sequence[float]], gate_of_worst: Gate | None = None) -> list[Figure]:
