@@ -240,18 +240,26 @@ async def test_no_advance_that_was_answered_is_undone_when_replication_is_cut_be
     families = [await opened(store) for _ in range(1000)]
     answered: set[str] = set()
     some = asyncio.Event()
+    is_cut = False
 
     async def client(family: RefreshFamily) -> None:
-        try:
-            assert await store.advance(family.id, 0, NOW) == Advance(Rotation.ROTATE, 1)
-        except Unavailable:
-            return
-        answered.add(family.id)
-        if len(answered) >= 300:
-            some.set()
+        # A busy machine answers some of a thousand too late: until the cut they ask again, after it nobody does.
+        while family.id not in answered:
+            try:
+                advance = await store.advance(family.id, 0, NOW)
+            except Unavailable:
+                if is_cut:
+                    return
+                continue
+            assert (advance.rotation in SUCCESSES, advance.generation) == (True, 1)
+            answered.add(family.id)
+            if len(answered) >= 300:
+                some.set()
 
     clients = asyncio.gather(*(client(family) for family in families))
-    await some.wait()
+    async with asyncio.timeout(60):
+        await some.wait()
+    is_cut = True
     cluster.cut_replication()
     await clients
     old.kill()
