@@ -49,9 +49,10 @@ class TokenCache:
 
     def digest(self, token: str, audience: str) -> bytes:
         """Return what a token goes by here when it is checked for ``audience``."""
-        # Whoever does not find a token asks for its digest again, to keep it.
+        # Whoever does not find a token asks for its digest again, to keep it. The same object: how long two tokens take
+        # to compare would tell something of the other one.
         last_token, last_audience, last_digest = self._last
-        if token == last_token and audience == last_audience:
+        if token is last_token and audience == last_audience:
             return last_digest
         begun = self._begun.get(audience)
         if begun is None:

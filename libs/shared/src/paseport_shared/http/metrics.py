@@ -201,6 +201,7 @@ class _Requests(Collector):
         self._times: dict[tuple[str, str], _Times] = {}
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answer. ``method`` and ``route`` come from a fixed set; the status counts by class (``4xx``)."""
         answer = (method, route, status // 100)
         self._answers[answer] = self._answers.get(answer, 0) + 1
         times = self._times.get((method, route))
@@ -257,6 +258,7 @@ class ServiceMetrics:
         started.set(time.time())
         requests = _Requests()
         self.registry.register(requests)
+        # Called for each request, so without a method of this class in between.
         self.count = requests.count
         self._pools = {
             figure: Gauge(f"paseport_pool_{figure}", help_text, ("pool",), registry=self.registry)

@@ -67,10 +67,14 @@ class SystemView:
         """Whether every service is up and lacks nothing."""
         return all(service.status is ServiceStatus.UP for service in self.services)
 
-    @lru_cache(maxsize=_LOOKS)  # noqa: B019 - a few looks that are over are all that it keeps alive
     def without_details(self) -> SystemView:
         """Return what everybody may see: which service is up. The rest helps to attack it."""
-        return SystemView(tuple(ServiceView(service.name, service.status) for service in self.services))
+        return _without_details(self)
+
+
+@lru_cache(maxsize=_LOOKS)
+def _without_details(view: SystemView) -> SystemView:
+    return SystemView(tuple(ServiceView(service.name, service.status) for service in view.services))
 
 
 class ObserveSystem:
