@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import socket
@@ -55,6 +56,7 @@ class _Ports:
                 hold.close()
                 continue
             self._holds.append(hold)
+            atexit.register(hold.close)
             return list(range(first + 1, first + _BLOCK))
         raise OSError(f"no free ports from {_LOWEST} on")
 
