@@ -53,10 +53,10 @@ types: $(PYTHON_READY) ## mypy in strict mode
 contracts: $(PYTHON_READY) ## Which package may import which (.importlinter)
 	$(BIN)/lint-imports --no-logo
 
-test-unit: $(PYTHON_READY) services ## Domain, port contracts, adapters, use cases
+test-unit: $(PYTHON_READY) $(E2E_READY) services ## Domain, port contracts, adapters, use cases
 	$(BIN)/pytest $(SIDE_BY_SIDE) libs services --ignore-glob='*/tests/http'
 
-test-http: $(PYTHON_READY) $(SPA_BUILT) services ## The services over HTTP
+test-http: $(PYTHON_READY) $(SPA_BUILT) $(E2E_READY) services ## The services over HTTP
 	$(BIN)/pytest $(SIDE_BY_SIDE) services/*/tests/http
 
 test-drills: $(PYTHON_READY) services ## The whole installation while its parts fail

@@ -20,6 +20,7 @@ from paseport_testkit.harness.programs import MissingPrograms
 from paseport_testkit.harness.redis import RedisCluster, RedisNode
 from paseport_testkit.harness.stack import Stack
 from paseport_testkit.harness.toxiproxy import Toxiproxy
+from paseport_testkit.harness.upstream import Upstream
 from paseport_testkit.harness.vault import DevVault, SealableVault
 
 _RUNNING: Final = pytest.StashKey[list["_Restorable"]]()
@@ -97,6 +98,14 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "the whole installation",
         lambda: Stack(folder / "stack", issuers=2, apis=2, links=True, partitionable=True, app=app),
     )
+
+
+@pytest.fixture(scope="session")
+def upstream(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
+) -> Iterator[Upstream]:
+    """Identity providers to sign in with. They do right again, and know nobody any more, after the test."""
+    yield from _running(request, "upstream", lambda: Upstream(tmp_path_factory.mktemp("upstream"), certificates))
 
 
 @pytest.fixture(scope="session")

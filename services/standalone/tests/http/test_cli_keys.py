@@ -92,6 +92,8 @@ async def test_a_rotation_that_was_interrupted_goes_on_with_the_version_that_it_
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=installation.environment(PYTHONUNBUFFERED="1"),
+            # Whoever runs the tests in the background of a script has its interruptions ignored, children included.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert process.stdout is not None
         async with asyncio.timeout(DEADLINE_SECONDS):

@@ -22,7 +22,8 @@ from paseport_testkit.harness.waiting import wait_until
 MOUNT_PATH: Final = "transit"
 ACCESS_KEY: Final = "paseport-access"
 ID_KEY: Final = "paseport-id"
-_KEYS: Final = {ACCESS_KEY: "ed25519", ID_KEY: "rsa-2048", "paseport-data": "aes256-gcm96"}
+DATA_KEY: Final = "paseport-data"
+_KEYS: Final = {ACCESS_KEY: "ed25519", ID_KEY: "rsa-2048", DATA_KEY: "aes256-gcm96"}
 _POLICY: Final = "paseport-issuer"
 _POLICY_FILE: Final = VAULT_FOLDER / "issuer-policy.hcl"
 _NO_RIGHTS: Final = "no-rights"
