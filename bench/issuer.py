@@ -36,6 +36,7 @@ from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
 from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
 from paseport_shared.adapters.jose.jwks_document import JwksDocument
+from paseport_shared.adapters.keyfile.data_key import KeyFileCipher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.keyfile.rsa_key_file import RsaKeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
@@ -46,7 +47,10 @@ from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTok
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.memory.single_use_store import MemorySingleUseStore
 from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
+from paseport_shared.adapters.oidc.upstream_providers import OidcUpstreamProviders
+from paseport_shared.adapters.outbound.guarded_client import GuardedHttpClient
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
@@ -62,6 +66,7 @@ from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
 from paseport_shared.domain.ports.pending_record import PendingRecord
@@ -183,6 +188,8 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
             sessions=stores.sessions,
             families=stores.families,
             transactions=MemoryTransactionStore(),
+            external_sign_ins=MemorySingleUseStore[ExternalSignIn](),
+            pending_links=MemorySingleUseStore[PendingLink](),
             codes=MemoryAuthorizationCodeStore(),
             roles=stores.roles,
             clients=MemoryClientDirectory(),
@@ -191,6 +198,8 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
             feed=stores.feed,
             pending=stores.pending,
             hasher=hasher,
+            upstream=OidcUpstreamProviders(GuardedHttpClient(), clock),
+            cipher=KeyFileCipher(folder / "data-keys.json", randomness),
             signing_keys=keys,
             token_signer=PasetoTokenSigner(keys, holder),
             token_verifier=TokenVerifier(

@@ -29,12 +29,18 @@ export async function expectAccessible(page: Page, what: string): Promise<void> 
 	expect(found, what).toEqual([]);
 }
 
-/** Wait until no colour is on its way to another one: a transition may start the next, of what inherits from it. */
+/**
+ * Wait until no colour is on its way to another one: a transition may start the next, of what inherits from it. Where
+ * nothing is drawn, below closed details, none ever ends.
+ */
 async function settled(page: Page): Promise<void> {
 	await page.evaluate(async () => {
 		const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 		const passing = () =>
-			document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+			document
+				.getAnimations()
+				.filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
+				.filter(({ effect }) => (effect as KeyframeEffect | null)?.target?.checkVisibility());
 		do {
 			await Promise.allSettled(passing().map(({ finished }) => finished));
 			await frame();

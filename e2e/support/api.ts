@@ -6,6 +6,7 @@ export interface User {
 	readonly id: string;
 	readonly username: string;
 	readonly email: string;
+	readonly email_verified: boolean;
 	readonly display_name: string | null;
 	readonly roles: readonly string[];
 	readonly disabled: boolean;
@@ -21,9 +22,27 @@ export interface NewUser {
 	readonly roles: readonly string[];
 	readonly password?: string;
 	readonly display_name?: string;
+	readonly email_verified?: boolean;
 }
 
-export type UserChanges = Partial<Pick<User, 'username' | 'email' | 'display_name' | 'roles' | 'disabled'>>;
+export interface Provider {
+	readonly id: string;
+	readonly name: string;
+	readonly display_name: string;
+	readonly issuer: string | null;
+	readonly client_id: string;
+	readonly enabled: boolean;
+	readonly is_default: boolean;
+	readonly position: number;
+	readonly redirect_uri: string;
+	readonly backchannel_logout_uri: string;
+	readonly created_at: string;
+	readonly updated_at: string;
+}
+
+export type UserChanges = Partial<
+	Pick<User, 'username' | 'email' | 'email_verified' | 'display_name' | 'roles' | 'disabled'>
+>;
 
 /** What a cookie route asks of a browser: a header no form can send, and the origin of the app. */
 export const ownOrigin = (): Record<string, string> => ({
@@ -97,6 +116,29 @@ export class Api {
 
 	async revokeVerifier(id: string): Promise<void> {
 		await this.#remove(`/verifiers/v1/${id}`);
+	}
+
+	async createProvider(provider: object): Promise<Provider> {
+		const options = { data: provider, headers: await this.#headers() };
+		return await answered(await this.#request.post('/auth/v1/providers', options));
+	}
+
+	async changeProvider(id: string, changes: object): Promise<Provider> {
+		const path = `/auth/v1/providers/${id}`;
+		const found = await this.#request.get(path, { headers: await this.#headers() });
+		const headers = { ...(await this.#headers()), 'If-Match': found.headers()['etag'] ?? '' };
+		return await answered(await this.#request.patch(path, { data: changes, headers }));
+	}
+
+	async findProvider(name: string): Promise<Provider | null> {
+		const response = await this.#request.get('/auth/v1/providers', { headers: await this.#headers() });
+		const { items } = await answered<{ items: Provider[] }>(response);
+		return items.find((provider) => provider.name === name) ?? null;
+	}
+
+	/** Take it off the sign-in page: a provider is never deleted. */
+	async disableProvider(id: string): Promise<void> {
+		await this.changeProvider(id, { enabled: false });
 	}
 
 	async #remove(path: string): Promise<void> {

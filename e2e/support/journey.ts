@@ -1,16 +1,26 @@
 /** `test` with what every journey needs: an admin's API, people that go away again, further devices, a watched browser. */
 import { test as base, expect, type BrowserContext, type Page } from '@playwright/test';
-import { Api } from './api';
+import { Api, type Provider } from './api';
 import { Application } from './application';
 import { installation, type Credentials } from './installation';
-import { People } from './people';
+import { People, unique } from './people';
+import { Upstream, type UpstreamClient } from './upstream';
 import { Watch } from './watch';
+
+/** An identity provider that Paseport knows, and what Paseport is known as there. */
+export interface RegisteredProvider extends Provider {
+	readonly client: UpstreamClient;
+}
 
 interface Fixtures {
 	readonly watch: Watch;
 	readonly people: People;
 	/** Somebody else's application, which the browser may visit. */
 	readonly application: Application;
+	/** The identity providers beside Paseport, which the browser may visit. Nothing of them is known to it yet. */
+	readonly upstream: Upstream;
+	/** Register the OpenID Provider under a name of its own; it is disabled when the journey ends. */
+	readonly newProvider: (changes?: Record<string, unknown>) => Promise<RegisteredProvider>;
 	/** Another browser: cookies and memory of its own. */
 	readonly newDevice: () => Promise<Page>;
 }
@@ -23,8 +33,8 @@ interface WorkerFixtures {
 
 export const test = base.extend<Fixtures, WorkerFixtures>({
 	baseURL: async ({}, use) => use(installation().url),
-	// `make stack` serves https with an authority of its own.
-	ignoreHTTPSErrors: async ({}, use) => use(installation().url.startsWith('https:')),
+	// `make stack` serves https with an authority of its own, and so do the identity providers.
+	ignoreHTTPSErrors: async ({}, use) => use(true),
 
 	admin: [async ({}, use) => use(installation().admin), { scope: 'worker' }],
 	api: [
@@ -57,6 +67,31 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
 		await using application = await Application.start(api);
 		watch.allowOrigin(application.origin);
 		await use(application);
+	},
+	upstream: async ({ watch }, use) => {
+		const upstream = new Upstream();
+		watch.allowOrigin(upstream.issuer);
+		watch.allowOrigin(upstream.github);
+		await use(upstream);
+	},
+	newProvider: async ({ api, upstream }, use) => {
+		const registered: string[] = [];
+		await use(async (changes = {}) => {
+			const name = `p-${unique()}`;
+			const client = await upstream.registerClient(`${installation().url}/auth/v1/oauth/callback/${name}`);
+			const provider = await api.createProvider({
+				name,
+				display_name: `Provider ${name}`,
+				issuer: upstream.issuer,
+				client_id: client.id,
+				client_secret: client.secret,
+				default_roles: ['User'],
+				...changes
+			});
+			registered.push(provider.id);
+			return { ...provider, client };
+		});
+		for (const id of registered) await api.disableProvider(id);
 	},
 	newDevice: async ({ browser, watch }, use) => {
 		const contexts: BrowserContext[] = [];

@@ -3,7 +3,7 @@
  * places behind boxes whose size follows the hidden text, and nobody could look at the pictures.
  */
 import type { Page } from '@playwright/test';
-import type { User } from './api';
+import type { Provider, User } from './api';
 
 const now = '2026-01-15T10:30:00Z';
 const started = '2026-01-15T10:25:00Z';
@@ -27,13 +27,25 @@ interface Session {
 	current: boolean;
 }
 
+interface OwnSession {
+	readonly current: boolean;
+}
+
 interface Dashboard {
 	me: { subject: string; auth_time: string; expires_at: string };
 	sessions: { items: Session[] };
 	system: { services: Service[] };
 }
 
-/** Hold the page still before it is opened; the users list shows only `usernames`. */
+interface ProviderOption {
+	readonly name: string;
+}
+
+interface Identity {
+	readonly provider: ProviderOption;
+}
+
+/** Hold the page still before it is opened; the users list shows only `usernames`, the sign-in page no provider. */
 export async function pin(page: Page, usernames: readonly string[]): Promise<void> {
 	await page.clock.setFixedTime(now);
 	await rewrite<Dashboard>(page, '**/api/dashboard', ({ me, sessions, system }) => ({
@@ -46,16 +58,63 @@ export async function pin(page: Page, usernames: readonly string[]): Promise<voi
 		return { ...page, items: shown, total: shown.length, next: null };
 	});
 	await rewrite<User>(page, /\/users\/v1\/[0-9a-f-]{36}$/, (user) => ({ ...dated(user), id }));
+	// The id that is shown is nobody's.
+	await page.route(`**/users/v1/${id}/identities`, (route) =>
+		route.fulfill({ json: { items: [], available: [], has_password: true } })
+	);
+	await rewriteOptions(page, []);
 }
 
-function recent(session: Session): Session {
+/** Show these identity providers and no other ones; the browsers in which somebody is signed in are this one. */
+export async function pinProviders(page: Page, names: readonly string[]): Promise<void> {
+	await rewriteOptions(page, names);
+	await rewrite<{ items: Provider[] }>(page, '**/auth/v1/providers', ({ items, ...page }) => {
+		const shown = items.filter(({ name }) => names.includes(name)).map(stillProvider);
+		return { ...page, items: shown, total: shown.length };
+	});
+	await rewrite<Provider>(page, /\/auth\/v1\/providers\/[0-9a-f-]{36}$/, stillProvider);
+	await rewrite<{ items: Identity[]; available: ProviderOption[] }>(
+		page,
+		'**/me/v1/identities',
+		({ items, available, ...rest }) => ({
+			...rest,
+			items: items.map((identity) => ({ ...identity, linked_at: started, last_used_at: now })),
+			available: available.filter(({ name }) => names.includes(name))
+		})
+	);
+	await rewrite<{ sessions: OwnSession[] }>(page, '**/me/v1/sessions', ({ sessions, ...rest }) => ({
+		...rest,
+		sessions: sessions
+			.filter(({ current }) => current)
+			.map((session) => ({ ...session, ...browser, signed_in_at: started, last_seen_at: now }))
+	}));
+}
+
+async function rewriteOptions(page: Page, names: readonly string[]): Promise<void> {
+	await rewrite<{ providers: ProviderOption[] }>(page, '**/auth/v1/sign-in-options', ({ providers }) => ({
+		providers: providers.filter(({ name }) => names.includes(name))
+	}));
+}
+
+function stillProvider(provider: Provider): Provider {
 	return {
-		...session,
-		started_at: started,
-		last_seen_at: now,
-		address: '127.0.0.1',
-		user_agent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36'
+		...provider,
+		client_id: 'paseport',
+		issuer: provider.issuer && `https://${provider.name}.example.com`,
+		redirect_uri: `https://auth.example.com/auth/v1/oauth/callback/${provider.name}`,
+		backchannel_logout_uri: `https://auth.example.com/auth/v1/oauth/backchannel-logout/${provider.name}`,
+		created_at: '2026-01-12T08:00:00Z',
+		updated_at: '2026-01-14T16:45:00Z'
 	};
+}
+
+const browser = {
+	address: '127.0.0.1',
+	user_agent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36'
+};
+
+function recent(session: Session): Session {
+	return { ...session, ...browser, started_at: started, last_seen_at: now };
 }
 
 function still(service: Service): Service {

@@ -1,19 +1,24 @@
 /**
- * Before the first journey: Paseport in one process, as `make run` starts it, on free ports and an empty data folder.
- * Where PASEPORT_E2E_URL names a running installation, that one is used and left running.
+ * Before the first journey: Paseport in one process, as `make run` starts it, on free ports and an empty data folder, and
+ * beside it the identity providers that it may ask (`upstream/serve.js`). Where PASEPORT_E2E_URL names a running
+ * installation, that one is used and left running; PASEPORT_E2E_UPSTREAM then names its providers.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { installation, isNamed, name } from './installation';
+import { nameUpstream, type UpstreamAddresses } from './upstream';
 
 const program = fileURLToPath(new URL('../../.venv/bin/paseport', import.meta.url));
+const python = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
+const providers = fileURLToPath(new URL('../upstream/serve.js', import.meta.url));
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 10_000;
 
@@ -31,6 +36,7 @@ export default async function startPaseport(): Promise<() => Promise<void>> {
 		email: 'admin@example.test',
 		password: randomBytes(18).toString('base64url')
 	};
+	const upstream = await startUpstream(folder);
 	const log = join(folder, 'paseport.log');
 	const output = await open(log, 'w');
 	const server = spawn(program, ['run'], {
@@ -42,6 +48,8 @@ export default async function startPaseport(): Promise<() => Promise<void>> {
 			PASEPORT_DATA_DIR: join(folder, 'data'),
 			PASEPORT_ADMIN_EMAIL: admin.email,
 			PASEPORT_ADMIN_PASSWORD: admin.password,
+			PASEPORT_OUTBOUND_ALLOW: upstream.targets,
+			PASEPORT_OUTBOUND_CA: upstream.ca,
 			// Every journey signs in from one address; the limit itself has tests of its own.
 			PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS: '100000',
 			// Each journey makes people and signs them in, which is what most of its time would go into.
@@ -58,6 +66,7 @@ export default async function startPaseport(): Promise<() => Promise<void>> {
 
 	async function stop(): Promise<void> {
 		await end(server);
+		await end(upstream.process);
 		await output.close();
 		await rm(folder, { recursive: true, force: true });
 	}
@@ -70,7 +79,47 @@ export default async function startPaseport(): Promise<() => Promise<void>> {
 		throw new Error(`${(thrown as Error).message}\n${said}`);
 	}
 	name({ url, admin });
+	nameUpstream(upstream.addresses);
 	return stop;
+}
+
+interface RunningUpstream {
+	readonly process: ChildProcess;
+	readonly addresses: UpstreamAddresses;
+	/** Where Paseport may send requests besides to the public, and the authority that it trusts there. */
+	readonly targets: string;
+	readonly ca: string;
+}
+
+/** Start the identity providers on free ports, with certificates for this run alone. */
+async function startUpstream(folder: string): Promise<RunningUpstream> {
+	const certificates = join(folder, 'certificates');
+	const make =
+		'import sys, pathlib; from paseport_testkit.harness.certificates import Certificates; Certificates(pathlib.Path(sys.argv[1]))';
+	const [status] = (await once(spawn(python, ['-c', make, certificates], { stdio: 'inherit' }), 'exit')) as [
+		number | null
+	];
+	if (status !== 0) throw new Error('no certificates could be made for the identity providers');
+	const ca = join(certificates, 'ca.pem');
+	const configuration = join(folder, 'upstream.json');
+	await writeFile(
+		configuration,
+		JSON.stringify({
+			certificate: join(certificates, 'localhost.pem'),
+			key: join(certificates, 'localhost.key')
+		})
+	);
+	// It ends with the pipe, whatever happens to this process.
+	const upstream = spawn(process.execPath, [providers, configuration], {
+		env: { ...process.env, NODE_EXTRA_CA_CERTS: ca },
+		stdio: ['pipe', 'pipe', 'ignore']
+	});
+	for await (const line of createInterface(upstream.stdout)) {
+		const addresses = JSON.parse(line) as UpstreamAddresses;
+		const targets = [addresses.issuer, addresses.github].map((address) => new URL(address).host).join(',');
+		return { process: upstream, addresses, targets, ca };
+	}
+	throw new Error('the identity providers did not start');
 }
 
 async function ready(url: string, failure: () => string | null): Promise<void> {

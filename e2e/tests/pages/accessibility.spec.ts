@@ -144,7 +144,16 @@ test.describe('Nobody is kept out @phone', () => {
 			password: false
 		});
 		await openAs(page, admin);
-		for (const path of ['/', '/users', `/users?search=${person.username}`, `/users/${person.id}`]) {
+		for (const path of [
+			'/',
+			'/account',
+			'/users',
+			`/users?search=${person.username}`,
+			`/users/${person.id}`,
+			'/providers',
+			'/providers/new',
+			'/providers/new?kind=oauth2'
+		]) {
 			await page.goto(path);
 			await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
 			if (path.includes('search')) await expect(rows(page)).toHaveCount(1);

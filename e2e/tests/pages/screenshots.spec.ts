@@ -1,8 +1,8 @@
-import type { Page } from '@playwright/test';
 import type { NewUser } from '../../support/api';
 import { accountButton, fillLogin, openAs, openMenu, rows, searchBox } from '../../support/app';
 import { expect, test } from '../../support/journey';
 import { newPassword } from '../../support/people';
+import { compare } from '../../support/pictures';
 import { pin } from '../../support/pinned';
 
 // The users of the pictures, by what they are there to show.
@@ -44,7 +44,6 @@ const gallery: readonly (NewUser & { readonly disabled?: boolean })[] = [
 	}
 ];
 const person = (username: string) => ({ username, email: '', password });
-const themes = ['light', 'dark'] as const;
 
 test.describe('Pictures @phone', () => {
 	test.beforeAll(async ({ api }) => {
@@ -67,14 +66,6 @@ test.describe('Pictures @phone', () => {
 			gallery.map(({ username }) => username)
 		);
 	});
-
-	/** Compare the page with its pictures in both themes. */
-	async function compare(page: Page, name: string, { fullPage = true } = {}): Promise<void> {
-		for (const colorScheme of themes) {
-			await page.emulateMedia({ colorScheme });
-			await expect(page).toHaveScreenshot(`${name}-${colorScheme}.png`, { fullPage });
-		}
-	}
 
 	test('the sign-in', async ({ page }) => {
 		await page.goto('/login');

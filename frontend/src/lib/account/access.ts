@@ -12,10 +12,10 @@ export function otherClients(session: OwnSession): readonly string[] {
 	return session.clients.filter(({ client_id }) => client_id !== 'bff').map(({ name }) => name);
 }
 
-/** "The shop", "The shop and the wiki", "The shop, the wiki and 3 more". */
-export function namesInWords(names: readonly string[], shown = 3): string {
+/** "The shop", "The shop and the wiki", "The shop, the wiki and 3 more"; with `or`: "The shop or the wiki". */
+export function namesInWords(names: readonly string[], shown = 3, joint: 'and' | 'or' = 'and'): string {
 	const rest = names.length - shown;
-	if (rest > 0) return `${names.slice(0, shown).join(', ')} and ${rest} more`;
+	if (rest > 0) return `${names.slice(0, shown).join(', ')} ${joint} ${rest} more`;
 	if (names.length < 2) return names.join('');
-	return `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;
+	return `${names.slice(0, -1).join(', ')} ${joint} ${names[names.length - 1]}`;
 }

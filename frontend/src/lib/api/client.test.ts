@@ -15,6 +15,8 @@ const problem = (status: number, code: string, headers: Record<string, string> =
 class Server {
 	readonly seen: { method: string; path: string; headers: Headers; body: string }[] = [];
 	readonly ended: string[] = [];
+	/** Where the browser went on after a sign-out. */
+	way: string | null = null;
 	readonly failures: Problem[] = [];
 	reachedCount = 0;
 	valid = 'v4.public.1';
@@ -37,7 +39,13 @@ class Server {
 			return this.route(path, request.headers.get('Authorization') === `Bearer ${this.valid}`);
 		},
 		platform: { locks: null, channel: null, now: () => 0 },
-		events: { ended: (cause) => this.ended.push(cause), signedInElsewhere: () => {} },
+		events: {
+			ended: (cause, _, way) => {
+				this.ended.push(cause);
+				this.way = way;
+			},
+			signedInElsewhere: () => {}
+		},
 		reachability: { reached: () => (this.reachedCount += 1), failed: (found) => this.failures.push(found) }
 	});
 
@@ -49,7 +57,9 @@ class Server {
 	list = () => answer(this.clients.issuer.GET('/users/v1'));
 	create = () =>
 		answer(
-			this.clients.issuer.POST('/users/v1', { body: { username: 'jo', email: 'jo@example.org', roles: [] } })
+			this.clients.issuer.POST('/users/v1', {
+				body: { username: 'jo', email: 'jo@example.org', email_verified: false, roles: [] }
+			})
 		);
 	paths = () => this.seen.map(({ method, path }) => `${method} ${path}`);
 }
@@ -261,6 +271,31 @@ describe('signing in and out', () => {
 
 		expect(server.paths()).toEqual([request]);
 		expect(server.ended).toEqual(['signed-out']);
+		expect(server.way).toBeNull();
+	});
+
+	it('a sign-out goes on at the identity provider where the server says so', async () => {
+		const server = new Server();
+		server.route = () => json(200, { continue: 'https://id.example.org/logout?state=s-1' });
+
+		await server.clients.signOut(false);
+
+		expect(server.ended).toEqual(['signed-out']);
+		expect(server.way).toBe('https://id.example.org/logout?state=s-1');
+	});
+
+	it('a sign-in names the identity that waits to be linked, where there is one', async () => {
+		const server = new Server();
+		server.route = () => json(200, { continue: '/x' });
+
+		await server.clients.signIn('t-1', 'jo', 'pass phrase', 'l-1');
+
+		expect(JSON.parse(server.seen[0]?.body ?? '')).toEqual({
+			username: 'jo',
+			password: 'pass phrase',
+			transaction: 't-1',
+			link: 'l-1'
+		});
 	});
 
 	it('a sign-out that the server could not do is a problem, and the session stays', async () => {

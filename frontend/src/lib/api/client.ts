@@ -41,11 +41,15 @@ export interface Clients {
 	readonly api: Client<ApiPaths>;
 	readonly tokens: AccessTokens;
 	/**
-	 * Sign in with a password for a transaction; returns where the browser goes on. Throws `unknown_transaction`,
-	 * `invalid_credentials`, `too_many_attempts`, `unavailable` …
+	 * Sign in with a password for a transaction; returns where the browser goes on. With `link`, the identity that waits
+	 * under that id is linked to the account. Throws `unknown_transaction`, `invalid_credentials`, `too_many_attempts`,
+	 * `unavailable` … and for a link `unknown_sign_in`, `identity_taken`, `sign_in_refused`.
 	 */
-	signIn(transaction: string, username: string, password: string): Promise<string>;
-	/** End this session, or all sessions of the person. Throws where the server did not confirm it. */
+	signIn(transaction: string, username: string, password: string, link?: string): Promise<string>;
+	/**
+	 * End this session, or all sessions of the person; the browser leaves the page, perhaps to end its session at the
+	 * identity provider too. Throws where the server did not confirm it.
+	 */
 	signOut(everywhere: boolean): Promise<void>;
 	/** End this session as a client has asked for; returns where the browser goes on. Throws where it was not confirmed. */
 	confirmSignOut(request: SignOutRequest): Promise<string>;
@@ -108,18 +112,24 @@ export function createClients({ origin, fetch, platform, events, reachability }:
 		issuer: createClient<IssuerPaths>({ ...options, fetch: sendWithToken }),
 		api: createClient<ApiPaths>({ ...options, fetch: sendWithToken }),
 		tokens,
-		signIn: (transaction, username, password) =>
+		signIn: (transaction, username, password, link) =>
 			tokens.replaceSession(async () => {
-				const body = { username, password, transaction };
+				const body = { username, password, transaction, ...(link === undefined ? {} : { link }) };
 				const given = await answer(cookies.POST('/auth/v1/login/local', { body }));
 				// Without a transaction the same route answers with tokens, which the app never asks for.
 				if (!('continue' in given)) throw unreadable();
 				return given.continue;
 			}),
-		signOut: (everywhere) =>
-			tokens.signOut(async () => {
-				await answer(cookies.POST('/auth/v1/logout', everywhere ? { params: { query: { all: true } } } : {}));
-			}),
+		signOut: async (everywhere) =>
+			void (await tokens.signOut(
+				async () => {
+					const query = everywhere ? { all: true } : {};
+					// Without a body where there is nothing to end elsewhere.
+					const given = await answer(cookies.POST('/auth/v1/logout', { params: { query } }));
+					return given?.continue ?? null;
+				},
+				(way) => way
+			)),
 		confirmSignOut: (request) =>
 			tokens.signOut(
 				async () => (await answer(cookies.POST('/auth/v1/logout/confirm', { body: request }))).continue

@@ -10,6 +10,14 @@ const sentences: Readonly<Record<string, string>> = {
 	unknown_transaction: 'This sign-in is over. Begin it again.',
 	invalid_reset_token:
 		'This link is no longer valid. It works once, for 30 minutes. Ask an admin for a new one.',
+	reauthentication_required: 'This needs a fresh sign-in, so that nobody else does it at your open browser.',
+	unknown_provider: 'This way to sign in is not available any more.',
+	unknown_sign_in: 'This sign-in is over. Begin it again.',
+	provider_unavailable: 'The identity provider does not answer.',
+	sign_in_refused: 'You cannot sign in here with this account. Choose another way, or ask an admin.',
+	identity_taken: 'This account at the identity provider is linked to somebody else here.',
+	last_credential:
+		'This is the only way in which you can sign in. Link another account or set a password first.',
 	too_many_attempts: 'Too many attempts.',
 	unavailable: 'The service is not available right now.',
 	overloaded: 'The service is busy right now.',

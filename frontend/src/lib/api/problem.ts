@@ -42,6 +42,14 @@ export class Problem extends Error {
 		return this.status === 0 || this.status === 429 || this.status >= 500;
 	}
 
+	/** The same without fields: where none of them is shown, what is wrong with the first is what there is to say. */
+	get inOneSentence(): Problem {
+		const [first] = this.errors;
+		if (!first) return this;
+		const { status, code, requestId, retryAfter } = this;
+		return new Problem({ status, code, detail: first.message, requestId, retryAfter });
+	}
+
 	/** The message about one field, also where the server names an item of it (`roles.3`, `roles[3]`). */
 	about(field: string): string | undefined {
 		return this.errors.find(
@@ -49,6 +57,11 @@ export class Problem extends Error {
 				error.field === field || error.field.startsWith(`${field}.`) || error.field.startsWith(`${field}[`)
 		)?.message;
 	}
+}
+
+/** What a problem says of each of these fields. */
+export function fieldErrors(fields: readonly string[], problem: Problem): Record<string, string | null> {
+	return Object.fromEntries(fields.map((field) => [field, problem.about(field) ?? null]));
 }
 
 /** Build the problem from a refused answer; `body` is whatever was parsed from it and is trusted in nothing. */

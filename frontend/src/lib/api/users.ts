@@ -1,6 +1,7 @@
 /** User management: what the pages may ask of `/users/v1`. A user travels with the ETag that a change must name. */
 import { clients } from '.';
 import { answer, answerWithHeaders } from './client';
+import type { Identities } from './account';
 import type { paths } from './generated/issuer';
 
 type List = paths['/users/v1']['get'];
@@ -52,6 +53,17 @@ export async function deleteUser(id: string, etag: string): Promise<void> {
 /** Make a one-time link with which the user sets a password. Earlier links of the user stop working. */
 export async function createPasswordReset(id: string): Promise<PasswordReset> {
 	return await answer(clients.issuer.POST(resetPath, { params: of(id) }));
+}
+
+/** The accounts at identity providers with which the user can sign in. */
+export async function getUserIdentities(id: string, signal?: AbortSignal): Promise<Identities> {
+	return await answer(clients.issuer.GET('/users/v1/{user_id}/identities', { params: of(id), signal }));
+}
+
+/** Unlink one of them, the last one too: a one-time link makes up for it. */
+export async function unlinkUserIdentity(id: string, identityId: string): Promise<void> {
+	const params = { path: { user_id: id, identity_id: identityId } };
+	await answer(clients.issuer.DELETE('/users/v1/{user_id}/identities/{identity_id}', { params }));
 }
 
 function of(id: string) {

@@ -27,8 +27,8 @@ export interface Platform {
 }
 
 export interface Events {
-	/** The session is over: `elsewhere` is true where another tab signed out. */
-	ended(cause: 'expired' | 'signed-out', elsewhere: boolean): void;
+	/** The session is over: `elsewhere` is true where another tab signed out; `way`, where the browser goes on, if anywhere. */
+	ended(cause: 'expired' | 'signed-out', elsewhere: boolean, way: string | null): void;
 	/** Another tab signed in, perhaps as somebody else. */
 	signedInElsewhere(): void;
 }
@@ -118,11 +118,14 @@ export class AccessTokens {
 		});
 	}
 
-	/** Run a sign-out and tell every tab. Where `logout` throws, nothing is forgotten: the person is still signed in. */
-	async signOut<T>(logout: () => Promise<T>): Promise<T> {
+	/**
+	 * Run a sign-out and tell every tab. Where `logout` throws, nothing is forgotten: the person is still signed in.
+	 * `wayOn` says of its answer where this tab goes on, null for the app's own page.
+	 */
+	async signOut<T>(logout: () => Promise<T>, wayOn: (answer: T) => string | null = () => null): Promise<T> {
 		const answer = await this.#alone(logout);
 		this.#tell({ kind: 'signed-out' });
-		this.#end('signed-out', false);
+		this.#end('signed-out', false, wayOn(answer));
 		return answer;
 	}
 
@@ -225,10 +228,10 @@ export class AccessTokens {
 		}
 	}
 
-	#end(cause: 'expired' | 'signed-out', elsewhere: boolean): void {
+	#end(cause: 'expired' | 'signed-out', elsewhere: boolean, way: string | null = null): void {
 		this.#epoch += 1;
 		this.#current = null;
-		this.#events.ended(cause, elsewhere);
+		this.#events.ended(cause, elsewhere, way);
 	}
 
 	#tell(message: Message): void {

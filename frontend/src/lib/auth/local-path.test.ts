@@ -101,6 +101,7 @@ describe('a return address that anybody can write (BF-10, AZ-23)', () => {
 	});
 
 	it.each([
+		'/login/link?pending=x',
 		'/login?next=/login',
 		'/reset-password',
 		'/signed-in?next=/users',

@@ -14,17 +14,17 @@ class Session {
 
 	/**
 	 * The session is over. The document is replaced rather than the route changed, so that nothing private stays in
-	 * memory or behind the back button (BF-11). Pages that need no session stay where they are.
+	 * memory or behind the back button (BF-11). Pages that need no session stay where they are. `way` leads on to an
+	 * identity provider, which ends its own session.
 	 */
-	ended(cause: 'expired' | 'signed-out', elsewhere: boolean): void {
+	ended(cause: 'expired' | 'signed-out', elsewhere: boolean, way: string | null): void {
 		const wasOpen = this.open;
 		this.open = false;
 		this.who = null;
 		if (!wasOpen && !(elsewhere && !isPublicPage(location.pathname))) return;
 		this.leaving = true;
-		location.replace(
-			cause === 'expired' || elsewhere ? loginPath(location, cause) : '/login?reason=signed-out'
-		);
+		const signIn = cause === 'expired' || elsewhere ? loginPath(location, cause) : '/login?reason=signed-out';
+		location.replace(way ?? signIn);
 	}
 
 	signedInElsewhere(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { beginSignIn, continueSignIn, noticeOrNull, signInPage } from './sign-in';
+import { beginSignIn, continueSignIn, noticeOrNull, signInAgain, signInPage, signInWith } from './sign-in';
 
 describe('where a sign-in begins', () => {
 	const at = (address: string) => new URL(address, 'https://auth.example.org');
@@ -28,6 +28,29 @@ describe('where a sign-in begins', () => {
 
 		expect(address.hash).toBe('#expired');
 		expect(address.search).not.toContain('expired');
+	});
+});
+
+describe('a fresh sign-in', () => {
+	it('asks again, and leads back to the page like every other one', () => {
+		const address = new URL(signInAgain('/account'), 'https://auth.example.org');
+
+		expect([...address.searchParams]).toEqual([
+			['return_to', '/signed-in?next=%2Faccount'],
+			['reauthenticate', 'true']
+		]);
+	});
+});
+
+describe('a sign-in at an identity provider', () => {
+	it('names both of them, whatever they are called', () => {
+		const address = new URL(signInWith('a&b', 't=1#x'), 'https://auth.example.org');
+
+		expect(address.pathname).toBe('/auth/v1/oauth/init');
+		expect([...address.searchParams]).toEqual([
+			['provider', 'a&b'],
+			['transaction', 't=1#x']
+		]);
 	});
 });
 

@@ -16,9 +16,23 @@ const maxReturn = 1000;
 
 /** Where the app's sign-in begins. It leads back to `/signed-in`, and from there to `next`. */
 export function beginSignIn(next: string, remark: Notice | typeof secondTry | null = null): string {
+	return `${appSignIn(next)}${remark === null ? '' : `#${remark}`}`;
+}
+
+/** Where somebody who is signed in is asked for a credential again, for what needs a fresh sign-in. */
+export function signInAgain(next: string): string {
+	return `${appSignIn(next)}&reauthenticate=true`;
+}
+
+function appSignIn(next: string): string {
 	const withNext = `/signed-in?next=${encodeURIComponent(next)}`;
 	const returnTo = next === '/' || withNext.length > maxReturn ? '/signed-in' : withNext;
-	return `/auth/v1/login?return_to=${encodeURIComponent(returnTo)}${remark === null ? '' : `#${remark}`}`;
+	return `/auth/v1/login?return_to=${encodeURIComponent(returnTo)}`;
+}
+
+/** Where a sign-in for a transaction goes on at an identity provider: an address of the server's, which leads away. */
+export function signInWith(provider: string, transaction: string): string {
+	return `/auth/v1/oauth/init?provider=${encodeURIComponent(provider)}&transaction=${encodeURIComponent(transaction)}`;
 }
 
 /** Where a transaction goes on once somebody is signed in, also in another tab. */

@@ -54,6 +54,8 @@ class RedisVariables(msgspec.Struct, frozen=True, kw_only=True):
     namespace_refresh_token: Annotated[str, Env("REDIS_NAMESPACE_REFRESH_TOKEN")] = "refresh_token"
     namespace_session: Annotated[str, Env("REDIS_NAMESPACE_SESSION")] = "session"
     namespace_transaction: Annotated[str, Env("REDIS_NAMESPACE_TRANSACTION")] = "transaction"
+    namespace_external_sign_in: Annotated[str, Env("REDIS_NAMESPACE_EXTERNAL_SIGN_IN")] = "external_sign_in"
+    namespace_pending_link: Annotated[str, Env("REDIS_NAMESPACE_PENDING_LINK")] = "pending_link"
     namespace_authorization_code: Annotated[str, Env("REDIS_NAMESPACE_AUTHORIZATION_CODE")] = "authorization_code"
     namespace_role: Annotated[str, Env("REDIS_NAMESPACE_ROLE")] = "role"
     namespace_client: Annotated[str, Env("REDIS_NAMESPACE_CLIENT")] = "client"
@@ -75,6 +77,8 @@ class RedisVariables(msgspec.Struct, frozen=True, kw_only=True):
             "REDIS_NAMESPACE_REFRESH_TOKEN": self.namespace_refresh_token,
             "REDIS_NAMESPACE_SESSION": self.namespace_session,
             "REDIS_NAMESPACE_TRANSACTION": self.namespace_transaction,
+            "REDIS_NAMESPACE_EXTERNAL_SIGN_IN": self.namespace_external_sign_in,
+            "REDIS_NAMESPACE_PENDING_LINK": self.namespace_pending_link,
             "REDIS_NAMESPACE_AUTHORIZATION_CODE": self.namespace_authorization_code,
             "REDIS_NAMESPACE_ROLE": self.namespace_role,
             "REDIS_NAMESPACE_CLIENT": self.namespace_client,

@@ -8,7 +8,9 @@ from contracts.audit_log import AuditLogContract
 from contracts.client_repository import ClientRepositoryContract
 from contracts.consent_repository import ConsentRepositoryContract
 from contracts.due_projections import DueProjectionsContract
+from contracts.linked_identity_repository import LinkedIdentityRepositoryContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
+from contracts.provider_repository import ProviderRepositoryContract
 from contracts.record import RecordContract
 from contracts.record_samples import Cut, a_user, an_id, changed, get_user
 from contracts.revocation_record import RevocationRecordContract
@@ -78,6 +80,14 @@ class TestMemoryPasswordResetRepository(PasswordResetRepositoryContract):
 
 
 class TestMemorySigningKeyRepository(SigningKeyRepositoryContract):
+    pass
+
+
+class TestMemoryProviderRepository(ProviderRepositoryContract):
+    pass
+
+
+class TestMemoryLinkedIdentityRepository(LinkedIdentityRepositoryContract):
     pass
 
 

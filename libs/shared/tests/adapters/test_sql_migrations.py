@@ -18,6 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from contracts.client_samples import a_client, a_full_client, a_verifier
 from contracts.due_projections import due
+from contracts.provider_samples import a_full_provider, an_identity
 from contracts.record_samples import NOW, a_user, add_users, an_admin, an_event, an_id, get_user
 from contracts.signing_key_repository import a_signing_key, an_id_signing_key
 from paseport.revocation import Revocation, RevocationKind
@@ -153,6 +154,18 @@ async def test_back_before_there_were_verifiers_none_is_taken_for_a_client(url: 
     assert await record.transact(lambda transaction: transaction.clients.due(10)) == (left,)
     entries = await record.transact(lambda transaction: transaction.clients.entries(None, 10))
     assert entries == (a_client(), left, DeletedClient("verifier-2", 2, NOW))
+
+
+async def test_back_before_there_were_providers_no_address_counts_as_verified(url: str, engine: AsyncEngine) -> None:
+    """DT-01: whoever owns a mailbox has to show it again, and everything else of a user is kept."""
+    await migrations.upgrade(url)
+    record = SqlRecord(engine)
+    await add_users(record, a_user(1, email_verified=True), a_user(2))
+
+    await migrations.downgrade(url, "0007")
+    await migrations.upgrade(url)
+
+    assert [await get_user(record, an_id(number)) for number in (1, 2)] == [a_user(1), a_user(2)]
 
 
 async def test_migrating_a_database_that_is_up_to_date_keeps_every_row(url: str, engine: AsyncEngine) -> None:
@@ -418,6 +431,8 @@ async def fill(record: SqlRecord) -> None:
         await transaction.due_projections.put(due())
         await transaction.clients.add(a_full_client())
         await transaction.consents.save(Consent(an_id(2), "shop", frozenset({"openid"}), NOW))
+        await transaction.providers.add(a_full_provider())
+        await transaction.identities.add(an_identity(user_id=an_id(3)))
 
     await record.transact(work)
 

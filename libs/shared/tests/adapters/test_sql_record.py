@@ -15,9 +15,12 @@ from contracts.audit_log import AuditLogContract
 from contracts.client_repository import ClientRepositoryContract
 from contracts.consent_repository import ConsentRepositoryContract
 from contracts.due_projections import DueProjectionsContract
+from contracts.linked_identity_repository import LinkedIdentityRepositoryContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
+from contracts.provider_repository import ProviderRepositoryContract
+from contracts.provider_samples import an_identity
 from contracts.record import RecordContract
-from contracts.record_samples import Cut, an_event
+from contracts.record_samples import Cut, a_user, add_users, an_event, an_id
 from contracts.revocation_record import RevocationRecordContract
 from contracts.signing_key_repository import SigningKeyRepositoryContract
 from contracts.user_repository import UserRepositoryContract
@@ -139,6 +142,14 @@ class TestSqlSigningKeyRepository(SigningKeyRepositoryContract):
     pass
 
 
+class TestSqlProviderRepository(ProviderRepositoryContract):
+    pass
+
+
+class TestSqlLinkedIdentityRepository(LinkedIdentityRepositoryContract):
+    pass
+
+
 class TestSqlDueProjections(DueProjectionsContract):
     pass
 
@@ -150,6 +161,18 @@ async def test_text_that_cannot_be_encoded_is_the_callers_mistake(record: SqlRec
         await record.transact(lambda transaction: transaction.audit.append(an_event(1, target=text)))
 
     assert await record.transact(lambda transaction: transaction.audit.latest(1)) == ()
+
+
+@pytest.mark.parametrize("text", [chr(0xD800), "s" * 256])
+async def test_an_identity_that_could_never_be_found_is_the_callers_mistake(record: SqlRecord, text: str) -> None:
+    """SQLite would keep it, however long it is: each sign-in would meet somebody new."""
+    await add_users(record, a_user(1))
+
+    for identity in (an_identity(subject=text), an_identity(namespace=text)):
+        with pytest.raises(ValueError, match="does not fit"):
+            await record.transact(lambda transaction, identity=identity: transaction.identities.add(identity))
+
+    assert await record.transact(lambda transaction: transaction.identities.list_for_user(an_id(1))) == ()
 
 
 class TestSqlConsentRepository(ConsentRepositoryContract):

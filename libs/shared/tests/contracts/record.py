@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from contracts.provider_samples import a_provider, an_identity
 from contracts.record_samples import NOW, Cut, a_user, add_users, an_admin, an_event, an_id, changed, get_user
 from paseport.revocation import Revocation, RevocationKind
 from paseport_shared.domain.errors import AlreadyExists, AuthError, LastAdmin, NotFound, Unavailable
@@ -44,6 +45,8 @@ class RecordContract:
                 Revocation(RevocationKind.TOKEN, "a jti", None, NOW, NOW.replace(year=2027))
             )
             await transaction.password_resets.put(PasswordReset(an_id(1), bytes(32), NOW, NOW.replace(year=2027)))
+            await transaction.providers.add(a_provider())
+            await transaction.identities.add(an_identity())
             raise Refused("after all of it")
 
         with pytest.raises(Refused):
@@ -54,6 +57,8 @@ class RecordContract:
         assert await record.transact(lambda transaction: transaction.audit.latest(10)) == ()
         assert await record.transact(lambda transaction: transaction.revocations.in_force(NOW)) == ()
         assert await record.transact(lambda transaction: transaction.password_resets.find(bytes(32), NOW)) is None
+        assert await record.transact(lambda transaction: transaction.providers.list_all()) == ()
+        assert await record.transact(lambda transaction: transaction.identities.list_for_user(an_id(1))) == ()
 
     async def test_any_exception_of_the_work_is_passed_on_and_rolls_back(self, record: Record) -> None:
         async def work(transaction: RecordTransaction) -> None:

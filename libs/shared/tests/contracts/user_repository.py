@@ -29,6 +29,7 @@ class UserRepositoryContract:
             a_user(1, display_name="Ünï ‮ 😀", roles=frozenset()),
             a_user(1, password_hash=None, disabled=True, roles=frozenset({"Admin", "admin", "a.b_c-d"})),
             a_user(1, built_in=True, version=2**40, revision=2**40),
+            a_user(1, email_verified=True),
             a_user(1, username="n" * 64, email=f"{'l' * 64}@{'d' * 60}.{'d' * 60}.{'d' * 59}.example"),
             # Every character of the display name grows to eighteen in its canonical form.
             a_user(1, display_name="ﷺ" * 100, roles=frozenset(f"Role{number}" for number in range(32))),
@@ -172,6 +173,7 @@ class UserRepositoryContract:
             roles=frozenset({"Admin", "Auditor"}),
             disabled=True,
             version=2,
+            email_verified=True,
         )
 
         await update(record, other, 1)

@@ -81,6 +81,8 @@ INTRUSIONS = [
     ("key-material", "paseport_shared/adapters/vault", "import cryptography.hazmat"),
     ("jose-driver", "paseport_issuer", "import joserfc.jwt"),
     ("jose-driver", "paseport_shared/adapters/vault", "import joserfc"),
+    ("authlib", "paseport_issuer", "import authlib.oidc"),
+    ("authlib", "paseport_shared/adapters/jose", "import authlib"),
     ("wiring", "paseport_issuer/handlers", "import paseport_issuer.wiring"),
     ("wiring", "paseport_issuer", "import paseport_issuer.app"),
     ("wiring", "paseport_api", "import paseport_api.wiring"),

@@ -33,6 +33,7 @@ def example(cls: type[AuthError]) -> AuthError:
         errors.AlreadyExists: ("email",),
         errors.TooManyAttempts: (timedelta(seconds=30), "limit"),
         errors.AuthorizationRefused: ("invalid_request", "a reason"),
+        errors.ReauthenticationRequired: (timedelta(minutes=15), "a reason"),
     }
     return cls(*arguments.get(cls, ("a reason",)))
 
@@ -68,6 +69,15 @@ def test_every_error_of_the_domain_has_a_row_of_its_own(cls: type[AuthError]) ->
         (errors.InvalidCredentials, 401, "invalid_credentials"),
         (errors.AuthenticationRequired, 401, "authentication_required"),
         (errors.InvalidToken, 401, "invalid_token"),
+        (errors.ReauthenticationRequired, 401, "reauthentication_required"),
+        (errors.UnknownProvider, 400, "unknown_provider"),
+        (errors.UnknownSignIn, 400, "unknown_sign_in"),
+        (errors.ProviderDeclined, 400, "provider_declined"),
+        (errors.ProviderAnswerRefused, 400, "provider_answer_refused"),
+        (errors.ProviderUnavailable, 502, "provider_unavailable"),
+        (errors.ExternalSignInRefused, 403, "sign_in_refused"),
+        (errors.IdentityTaken, 409, "identity_taken"),
+        (errors.LastCredential, 409, "last_credential"),
         (errors.InsufficientScope, 403, "insufficient_scope"),
         (errors.InsufficientRole, 403, "insufficient_role"),
         (errors.OriginRefused, 403, "origin_refused"),

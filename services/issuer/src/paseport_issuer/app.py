@@ -30,6 +30,13 @@ from paseport_issuer.handlers.authorize import authorization_router, give_consen
 from paseport_issuer.handlers.clients import clients_router
 from paseport_issuer.handlers.cookies import Cookies
 from paseport_issuer.handlers.documents import PASERK, public_documents
+from paseport_issuer.handlers.external_sign_in import (
+    begin_linking,
+    end_upstream_sessions,
+    external_sign_in_router,
+    show_pending_link,
+    sign_in_options,
+)
 from paseport_issuer.handlers.for_verifiers import read_verifier_feed, read_verifier_principal
 from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
 from paseport_issuer.handlers.keys import keys_router
@@ -37,11 +44,18 @@ from paseport_issuer.handlers.login import login_local, logout, redeem_password_
 from paseport_issuer.handlers.logout import confirm_logout, logout_router
 from paseport_issuer.handlers.me import own_account_router, provide_holder
 from paseport_issuer.handlers.paths import AUTHORIZE, LOGOUT
+from paseport_issuer.handlers.providers import providers_router
 from paseport_issuer.handlers.token import oauth_router
 from paseport_issuer.handlers.userinfo import userinfo, userinfo_by_post
 from paseport_issuer.handlers.users import users_router
 from paseport_issuer.handlers.verifiers import verifiers_router
-from paseport_issuer.measure import MeasureBacklog, MeasuredLimiter, MeasuredLogin, MeasuredRefresh
+from paseport_issuer.measure import (
+    MeasureBacklog,
+    MeasuredExternalSignIn,
+    MeasuredLimiter,
+    MeasuredLogin,
+    MeasuredRefresh,
+)
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.wiring import FEEDS, IssuerAdapters, UseCases, wire
@@ -102,6 +116,12 @@ class Issuer:
                 show_transaction,
                 give_consent,
                 app_sign_in_router,
+                external_sign_in_router,
+                sign_in_options,
+                show_pending_link,
+                begin_linking,
+                end_upstream_sessions,
+                providers_router,
                 logout_router,
                 confirm_logout,
                 oauth_router,
@@ -140,6 +160,7 @@ class Issuer:
                 "authenticate_bearer": self.use.authenticate_bearer,
                 "authenticate_verifier": self.use.authenticate_verifier,
                 "limit_attempts": self.use.limit_attempts,
+                "clock": self._adapters.clock,
                 "service_secret": settings.service_secret,
                 "cli_secret": settings.cli_secret,
             },
@@ -213,6 +234,16 @@ class Issuer:
             "revoke_token": use.revoke_token,
             "rotations": use.rotations,
             "sign_in_app": use.sign_in_app,
+            "find_provider": use.find_provider,
+            "external_sign_in": use.begin_external_sign_in,
+            "external_callback": use.complete_external_sign_in,
+            "pending_links": use.pending_links,
+            "provider_registration": use.register_provider,
+            "providers": use.read_providers,
+            "own_identities": use.read_own_identities,
+            "unlink": use.unlink_identity,
+            "upstream_logout": use.end_upstream_sessions,
+            "leave_upstream": use.leave_upstream,
             "subjects": use.find_subject,
             "user_info": use.read_user_info,
             "users": use.read_users,
@@ -253,6 +284,7 @@ def _measured(use: UseCases, metrics: IssuerMetrics) -> UseCases:
         use,
         login_local=MeasuredLogin(use.login_local, metrics),
         refresh_tokens=MeasuredRefresh(use.refresh_tokens, metrics),
+        complete_external_sign_in=MeasuredExternalSignIn(use.complete_external_sign_in, metrics),
         authenticate_bearer=MeasuredBearer(use.authenticate_bearer, metrics),
     )
 

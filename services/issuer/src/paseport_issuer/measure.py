@@ -26,6 +26,14 @@ from paseport_shared.domain.ports.rsa_signer import RsaSigner
 from paseport_shared.domain.ports.signing_keys import SigningKeys
 from paseport_shared.http.metrics import IssuerMetrics, Signatures
 
+from paseport_issuer.use_cases.complete_external_sign_in import (
+    CompleteExternalSignIn,
+    ExternalCallback,
+    ExternallySignedIn,
+    IdentityLinked,
+    Outcome,
+    ProofNeeded,
+)
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens
 from paseport_issuer.use_cases.login_local import LoginLocal, LoginLocalCommand, SignedIn
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand, RefreshTokens
@@ -77,6 +85,29 @@ class MeasuredRefresh(RefreshTokens):
         return issued
 
 
+class MeasuredExternalSignIn(CompleteExternalSignIn):
+    """Counts what became of the answers of identity providers."""
+
+    def __init__(self, complete: CompleteExternalSignIn, metrics: IssuerMetrics) -> None:
+        self._inner = complete
+        self._outcomes = metrics.external_sign_ins
+
+    async def __call__(self, callback: ExternalCallback) -> Outcome:
+        """See ``CompleteExternalSignIn``."""
+        with self._outcomes.noting_refusals():
+            outcome = await self._inner(callback)
+        match outcome:
+            case ExternallySignedIn():
+                self._outcomes.note("accepted")
+            case ProofNeeded():
+                self._outcomes.note("proof_needed")
+            case IdentityLinked():
+                self._outcomes.note("linked")
+            case stopped:
+                self._outcomes.note(self._outcomes.outcome_of(stopped.error))
+        return outcome
+
+
 # --- ports ------------------------------------------------------------------------------------------------------------
 
 
@@ -105,8 +136,10 @@ class MeasuredLimiter:
         try:
             await self._limiter.take(attempts, now)
         except TooManyAttempts:
-            is_address = any(attempt.key.startswith("login:address:") for attempt in attempts)
-            self._limited.labels("address" if is_address else "account").inc()
+            keys = [attempt.key for attempt in attempts]
+            # What is good once is no limit on tries: a logout token that is brought again.
+            if not any(key.startswith("logout-token:") for key in keys):
+                self._limited.labels("address" if any(":address:" in key for key in keys) else "account").inc()
             raise
 
     async def forgive(self, key: str) -> None:

@@ -18,6 +18,8 @@ from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
 from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
 from paseport_shared.adapters.jose.jwks_document import JwksDocument
+from paseport_shared.adapters.oidc.upstream_providers import OidcUpstreamProviders
+from paseport_shared.adapters.outbound.guarded_client import GuardedHttpClient
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
@@ -29,6 +31,7 @@ from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshToken
 from paseport_shared.adapters.redis.revocation_publisher import RedisRevocationPublisher
 from paseport_shared.adapters.redis.role_directory import RedisRoleDirectory
 from paseport_shared.adapters.redis.session_store import RedisSessionStore
+from paseport_shared.adapters.redis.single_use_store import RedisSingleUseStore
 from paseport_shared.adapters.redis.transaction_store import RedisTransactionStore
 from paseport_shared.adapters.sql import revision
 from paseport_shared.adapters.sql.engine import create_engine_for
@@ -36,6 +39,7 @@ from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.adapters.vault.access import VaultAccess
 from paseport_shared.adapters.vault.token_keeper import AppRole, Credential, StaticToken
+from paseport_shared.adapters.vault.transit_cipher import TransitCipher
 from paseport_shared.adapters.vault.transit_key_holder import TransitKeyHolder
 from paseport_shared.adapters.vault.transit_rsa_key_holder import TransitRsaKeyHolder
 from paseport_shared.adapters.vault.transit_rsa_signer import TransitRsaSigner
@@ -44,6 +48,7 @@ from paseport_shared.adapters.vault.transport import VaultAddress
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.authorization import CODE_REMEMBERED
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.http.metrics import IssuerMetrics
 from paseport_shared.wiring import redis_settings
 
@@ -52,7 +57,7 @@ from paseport_issuer.measure import MeasuredSigner
 from paseport_issuer.settings import ProductionSettings
 from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
 from paseport_issuer.use_cases.new_ids import NewIds
-from paseport_issuer.wiring import IssuerAdapters
+from paseport_issuer.wiring import UPSTREAM_CALLS, IssuerAdapters
 
 _PEPPER_VERSION: Final = 1
 _MAX_LIFETIME: Final = timedelta(hours=1)
@@ -109,6 +114,9 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
         )
         stack.callback(hasher.close)
 
+        outbound = GuardedHttpClient(settings.outbound.allowed_targets, settings.outbound.ca, max_calls=UPSTREAM_CALLS)
+        stack.callback(outbound.close)
+
         adapters = IssuerAdapters(
             record=record,
             sessions=RedisSessionStore(redis, settings.issuer.session_policy, settings.redis.namespace_session),
@@ -116,6 +124,8 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
                 redis, settings.issuer.refresh_policy, settings.redis.namespace_refresh_token
             ),
             transactions=RedisTransactionStore(redis, settings.redis.namespace_transaction),
+            external_sign_ins=RedisSingleUseStore(redis, ExternalSignIn, settings.redis.namespace_external_sign_in),
+            pending_links=RedisSingleUseStore(redis, PendingLink, settings.redis.namespace_pending_link),
             codes=RedisAuthorizationCodeStore(
                 redis,
                 settings.redis.namespace_authorization_code,
@@ -128,6 +138,8 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             feed=feed,
             pending=RedisPendingRecord(redis, namespace=settings.redis.namespace_pending_record),
             hasher=hasher,
+            upstream=OidcUpstreamProviders(outbound, clock),
+            cipher=TransitCipher(vault, settings.data_key, settings.mount_path),
             signing_keys=keys,
             token_signer=PasetoTokenSigner(keys, signer),
             token_verifier=TokenVerifier(

@@ -138,6 +138,8 @@ class ProductionSettings(msgspec.Struct, frozen=True, kw_only=True):
     mount_path: Annotated[str, Env("MOUNT_PATH")] = "transit"
     transit_key: Annotated[str, Env("TRANSIT_KEY")] = "paseport-access"
     id_key: Annotated[str, Env("PASEPORT_ID_KEY")] = "paseport-id"
+    data_key: Annotated[str, Env("PASEPORT_DATA_KEY")] = "paseport-data"
+    """In Transit: it seals secrets that have to be read again, those of identity providers."""
     role_ttl: Annotated[timedelta, Env("REDIS_ROLE_TTL", 0, 365 * _DAY)] = timedelta(0)
     """0: entries stay. With another value a missing entry is never final, and the issuer is asked."""
     admin_email: Annotated[str, Env("PASEPORT_ADMIN_EMAIL")] = "admin@example.com"

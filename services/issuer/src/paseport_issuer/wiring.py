@@ -15,10 +15,12 @@ from paseport.revocation_list import RevocationList
 from paseport.secret import Secret
 from paseport.token_verifier import TokenVerifier
 from paseport_shared.domain.models.client import ClientKind
+from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
 from paseport_shared.domain.ports.client_directory import ClientDirectory
+from paseport_shared.domain.ports.data_cipher import DataCipher
 from paseport_shared.domain.ports.id_token_reader import IdTokenReader
 from paseport_shared.domain.ports.id_token_signer import IdTokenSigner
 from paseport_shared.domain.ports.key_document import KeyDocument
@@ -30,8 +32,10 @@ from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
 from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 from paseport_shared.domain.ports.session_store import SessionStore
+from paseport_shared.domain.ports.single_use_store import SingleUseStore
 from paseport_shared.domain.ports.token_signer import TokenSigner
 from paseport_shared.domain.ports.transaction_store import TransactionStore
+from paseport_shared.domain.ports.upstream import UpstreamProviders
 from paseport_shared.domain.revocation_relay import RevocationRelay
 from paseport_shared.http.background import Job
 from paseport_shared.http.health import Check
@@ -42,9 +46,11 @@ from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.authenticate_client import AuthenticateClient
 from paseport_issuer.use_cases.authenticate_verifier import AuthenticateVerifier
 from paseport_issuer.use_cases.authorize import Authorize
+from paseport_issuer.use_cases.begin_external_sign_in import BeginExternalSignIn
 from paseport_issuer.use_cases.change_client import ChangeClient
 from paseport_issuer.use_cases.change_user import ChangeUser
 from paseport_issuer.use_cases.check_authorization_request import CheckAuthorizationRequest
+from paseport_issuer.use_cases.complete_external_sign_in import CompleteExternalSignIn
 from paseport_issuer.use_cases.create_client import CreateClient
 from paseport_issuer.use_cases.create_user import CreateUser
 from paseport_issuer.use_cases.create_verifier import CreateVerifier
@@ -53,8 +59,10 @@ from paseport_issuer.use_cases.delete_user import DeleteUser
 from paseport_issuer.use_cases.end_own_access import EndOwnAccess
 from paseport_issuer.use_cases.end_session import EndSession
 from paseport_issuer.use_cases.end_session_by_client import EndSessionByClient
+from paseport_issuer.use_cases.end_upstream_sessions import EndUpstreamSessions
 from paseport_issuer.use_cases.ensure_accounts import EnsureAccounts
 from paseport_issuer.use_cases.find_client import FindClient, RememberClient
+from paseport_issuer.use_cases.find_provider import FindProvider
 from paseport_issuer.use_cases.find_token import FindToken
 from paseport_issuer.use_cases.give_consent import GiveConsent
 from paseport_issuer.use_cases.introspect_token import IntrospectToken
@@ -62,7 +70,9 @@ from paseport_issuer.use_cases.issue_machine_token import IssueMachineToken
 from paseport_issuer.use_cases.issue_password_reset import IssuePasswordReset
 from paseport_issuer.use_cases.issue_tokens import IssueTokens
 from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
+from paseport_issuer.use_cases.leave_upstream import LeaveUpstream
 from paseport_issuer.use_cases.limit_attempts import LimitAttempts
+from paseport_issuer.use_cases.link_identity import LinkIdentity
 from paseport_issuer.use_cases.load_read_models import LoadReadModels
 from paseport_issuer.use_cases.login_local import LoginLocal
 from paseport_issuer.use_cases.mint_cli_token import MintCliToken
@@ -70,6 +80,7 @@ from paseport_issuer.use_cases.name_clients import NameClients
 from paseport_issuer.use_cases.new_family import NewFamily
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.open_session import OpenSession
+from paseport_issuer.use_cases.pending_links import PendingLinks
 from paseport_issuer.use_cases.project_client import ProjectClient
 from paseport_issuer.use_cases.project_user import ProjectUser
 from paseport_issuer.use_cases.publish_revocations import PublishRevocations
@@ -77,6 +88,8 @@ from paseport_issuer.use_cases.read_clients import ReadClients
 from paseport_issuer.use_cases.read_consents import ReadConsents
 from paseport_issuer.use_cases.read_feed import ReadFeed
 from paseport_issuer.use_cases.read_own_access import ReadOwnAccess
+from paseport_issuer.use_cases.read_own_identities import ReadOwnIdentities
+from paseport_issuer.use_cases.read_providers import ReadProviders
 from paseport_issuer.use_cases.read_user_info import ReadUserInfo
 from paseport_issuer.use_cases.read_users import ReadUsers
 from paseport_issuer.use_cases.record_feed import RecordFeed
@@ -84,19 +97,25 @@ from paseport_issuer.use_cases.record_pending import RecordPending
 from paseport_issuer.use_cases.redeem_code import RedeemCode
 from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset
 from paseport_issuer.use_cases.refresh_tokens import RefreshTokens
+from paseport_issuer.use_cases.register_provider import RegisterProvider
 from paseport_issuer.use_cases.resolve_subject import ResolveSubject
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
 from paseport_issuer.use_cases.revoke_token import RevokeToken
 from paseport_issuer.use_cases.roll_client_secret import RollClientSecret
 from paseport_issuer.use_cases.rotate_signing_keys import KeyRotations, RotateSigningKeys
+from paseport_issuer.use_cases.settle_identity import SettleIdentity
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
 from paseport_issuer.use_cases.sign_id_token import SignIdToken
 from paseport_issuer.use_cases.sign_in_app import SignInApp
 from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
+from paseport_issuer.use_cases.unlink_identity import UnlinkIdentity
 from paseport_issuer.use_cases.withdraw_consent import WithdrawConsent
 
 FEEDS: Final = ("hot_store", "record")
 """The revocation feeds in order of preference, as the log and the metrics call them."""
+
+UPSTREAM_CALLS: Final = 64
+"""Requests to identity providers at a time: one that does not answer holds eight of them at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +126,8 @@ class IssuerAdapters:
     sessions: SessionStore
     families: RefreshTokenStore
     transactions: TransactionStore
+    external_sign_ins: SingleUseStore[ExternalSignIn]
+    pending_links: SingleUseStore[PendingLink]
     codes: AuthorizationCodeStore
     roles: RoleDirectory
     clients: ClientDirectory
@@ -115,6 +136,8 @@ class IssuerAdapters:
     feed: RevocationFeed
     pending: PendingRecord
     hasher: PasswordHasher
+    upstream: UpstreamProviders
+    cipher: DataCipher
     signing_keys: KeepSigningKeys
     token_signer: TokenSigner
     token_verifier: TokenVerifier
@@ -165,6 +188,16 @@ class UseCases:
     transactions: SignInTransactions
     give_consent: GiveConsent
     sign_in_app: SignInApp
+    find_provider: FindProvider
+    begin_external_sign_in: BeginExternalSignIn
+    complete_external_sign_in: CompleteExternalSignIn
+    pending_links: PendingLinks
+    register_provider: RegisterProvider
+    read_providers: ReadProviders
+    read_own_identities: ReadOwnIdentities
+    unlink_identity: UnlinkIdentity
+    end_upstream_sessions: EndUpstreamSessions
+    leave_upstream: LeaveUpstream
     authenticate_client: AuthenticateClient
     redeem_code: RedeemCode
     machine_token: IssueMachineToken
@@ -287,6 +320,17 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         clock=clock,
         ids=ids,
     )
+    find_provider = FindProvider(record)
+    settle = SettleIdentity(
+        client=app_client,
+        record=record,
+        link=LinkIdentity(project=project, revoke=revoke, clock=clock, ids=ids),
+        project=project,
+        clock=clock,
+        randomness=randomness,
+        ids=ids,
+    )
+    pending_links = PendingLinks(adapters.pending_links, find_provider, settle, clock)
     find_token = FindToken(
         verifier=adapters.any_token_verifier, families=adapters.families, refresh_key=refresh_key, clock=clock
     )
@@ -299,6 +343,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
             issue=issue,
             open_session=open_session,
             transactions=transactions,
+            pending_links=pending_links,
             sessions=adapters.sessions,
             revoke=revoke,
             clock=clock,
@@ -390,6 +435,54 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
             key=Secret(settings.bff_client_secret.reveal().encode()),
             randomness=randomness,
         ),
+        find_provider=find_provider,
+        begin_external_sign_in=BeginExternalSignIn(
+            issuer=issuer,
+            find_provider=find_provider,
+            upstream=adapters.upstream,
+            sign_ins=adapters.external_sign_ins,
+            transactions=transactions,
+            limits=limits,
+            clock=clock,
+            randomness=randomness,
+            ids=ids,
+        ),
+        complete_external_sign_in=CompleteExternalSignIn(
+            issuer=issuer,
+            client=app_client,
+            sign_ins=adapters.external_sign_ins,
+            pending_links=adapters.pending_links,
+            transactions=transactions,
+            find_provider=find_provider,
+            upstream=adapters.upstream,
+            cipher=adapters.cipher,
+            settle=settle,
+            open_session=open_session,
+            sessions=adapters.sessions,
+            revoke=revoke,
+            clock=clock,
+            ids=ids,
+        ),
+        pending_links=pending_links,
+        register_provider=RegisterProvider(
+            record=record, cipher=adapters.cipher, upstream=adapters.upstream, clock=clock, ids=ids
+        ),
+        read_providers=ReadProviders(
+            issuer=issuer, record=record, cipher=adapters.cipher, upstream=adapters.upstream, clock=clock, ids=ids
+        ),
+        read_own_identities=ReadOwnIdentities(record),
+        unlink_identity=UnlinkIdentity(record=record, clock=clock, ids=ids),
+        end_upstream_sessions=EndUpstreamSessions(
+            find_provider=find_provider,
+            upstream=adapters.upstream,
+            limits=limits,
+            limiter=adapters.limiter,
+            record=record,
+            sessions=adapters.sessions,
+            revoke=revoke,
+            clock=clock,
+        ),
+        leave_upstream=LeaveUpstream(issuer=issuer, find_provider=find_provider, upstream=adapters.upstream, ids=ids),
         authenticate_client=AuthenticateClient(find_client, clock),
         redeem_code=redeem_code,
         machine_token=IssueMachineToken(issuer, sign),

@@ -7,24 +7,36 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import httpx
 import pytest
 import sqlalchemy as sa
 from issuer_http import HttpWorld, problem
 from issuer_sqlite import running_on_sqlite, statements
-from issuer_world import ISSUER, PASSWORD
+from issuer_world import ADMIN_ACTOR, ISSUER, PASSWORD
 from litestar.handlers import HTTPRouteHandler
+from paseport.secret import Secret
+from paseport_issuer.use_cases.register_provider import RegisterProviderCommand
 from paseport_issuer.use_cases.sign_access_token import UserGrant
 from paseport_shared.adapters.sql.tables import metadata
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.audit import AuditEvent
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.models.identity_provider import IdentityProvider, ProviderKind
+from paseport_shared.domain.models.linked_identity import LinkedIdentity
 from paseport_shared.domain.models.user import User, UserQuery
 from paseport_shared.domain.ports.record import RecordTransaction
 from paseport_shared.http.bearer import required_scopes
 
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+CORP = {
+    "name": "corp",
+    "display_name": "Corp",
+    "kind": ProviderKind.OIDC,
+    "issuer": "https://idp.example.com",
+    "client_id": "paseport",
+}
 T = TypeVar("T")
 
 PUBLIC = {
@@ -37,6 +49,12 @@ PUBLIC = {
     ("GET", "/oauth2/logout"), ("POST", "/oauth2/logout"),
     ("POST", "/oauth2/token"), ("POST", "/oauth2/revoke"), ("POST", "/oauth2/introspect"),
     ("GET", "/userinfo"), ("POST", "/userinfo"),
+    # On the way to an identity provider and back (test_external_sign_in), and what it says by itself.
+    ("GET", "/auth/v1/oauth/init"), ("GET", "/auth/v1/sign-in-options"),
+    ("GET", "/auth/v1/oauth/callback"), ("POST", "/auth/v1/oauth/callback"),
+    ("GET", "/auth/v1/oauth/callback/{provider:str}"), ("POST", "/auth/v1/oauth/callback/{provider:str}"),
+    ("GET", "/auth/v1/oauth/pending-links/{pending_id:str}"),
+    ("POST", "/auth/v1/oauth/backchannel-logout/{provider:str}"),
     # With the credential of a registered verifier (test_verifiers).
     ("GET", "/verifiers/v1/feed"), ("POST", "/verifiers/v1/principals"),
 }  # fmt: skip
@@ -45,6 +63,8 @@ MANAGEMENT = {
     ("GET", "/users/v1"), ("POST", "/users/v1"), ("GET", "/users/v1/{user_id:uuid}"),
     ("PUT", "/users/v1/{user_id:uuid}"), ("PATCH", "/users/v1/{user_id:uuid}"),
     ("DELETE", "/users/v1/{user_id:uuid}"), ("POST", "/users/v1/{user_id:uuid}/password-reset"),
+    ("GET", "/users/v1/{user_id:uuid}/identities"),
+    ("DELETE", "/users/v1/{user_id:uuid}/identities/{identity_id:uuid}"),
 }  # fmt: skip
 
 
@@ -61,7 +81,7 @@ async def send(client: httpx.AsyncClient, method: str, path: str, target: str) -
         body = {"roles": ["Admin"]}
     elif method == "POST" and path == "/users/v1":
         body = new_user(f"new-{target[-4:]}")
-    url = path.replace("{user_id:uuid}", target)
+    url = path.replace("{user_id:uuid}", target).replace("{identity_id:uuid}", UNKNOWN_ID)
     return await client.request(method, url, json=body, headers={"If-Match": '"1"'})
 
 
@@ -79,10 +99,12 @@ def test_every_route_is_public_or_for_administrators(http: HttpWorld) -> None:
     of_users = {
         route
         for route, scopes in found.items()
-        if scopes == ("admin",) and not route[1].startswith(("/clients/v1", "/verifiers/v1", "/keys/v1"))
+        if scopes == ("admin",)
+        and not route[1].startswith(("/clients/v1", "/verifiers/v1", "/keys/v1", "/auth/v1/providers"))
     }
     assert of_users == MANAGEMENT
-    assert {route[1][:7] for route, scopes in found.items() if scopes == ("account",)} == {"/me/v1/"}
+    of_account = {route[1] for route, scopes in found.items() if scopes == ("account",)}
+    assert {path for path in of_account if not path.startswith("/me/v1/")} == {"/auth/v1/oauth/link"}
     assert set(found.values()) == {None, ("admin",), ("account",)}
 
 
@@ -151,6 +173,34 @@ async def become(http: HttpWorld, caller: str, own: User, root: User) -> str:
                 http.world.clock.advance(timedelta(hours=1))
     await http.world.follow()
     return token
+
+
+async def kept(http: HttpWorld, user: User) -> tuple[object, ...]:
+    """Everything that administrators write, of one user too."""
+    return (
+        await everybody(http),
+        await http.world.use.read_providers.all(),
+        await http.world.use.read_own_identities(user.id),
+    )
+
+
+async def link_to(http: HttpWorld, user: User, provider: IdentityProvider) -> None:
+    """Let somebody have an identity at a provider."""
+    identity = LinkedIdentity(
+        id=UUID(UNKNOWN_ID),
+        namespace=provider.namespace,
+        subject="s",
+        user_id=user.id,
+        provider_id=provider.id,
+        email=None,
+        linked_at=http.world.clock.now(),
+        last_used_at=http.world.clock.now(),
+    )
+
+    async def work(transaction: RecordTransaction) -> None:
+        await transaction.identities.add(identity)
+
+    await http.world.record.transact(work)
 
 
 async def everybody(http: HttpWorld) -> tuple[User, ...]:
@@ -259,13 +309,29 @@ async def test_what_cannot_be_audited_is_not_done(http: HttpWorld, tmp_path: Pat
         await http.world.add_user("root", roles=("Admin",))
         user = await http.world.add_user("alice")
         root = await http.token("root")
-        before = await everybody(http)
+        corp = await http.world.use.register_provider(RegisterProviderCommand(CORP, Secret("s"), ADMIN_ACTOR))
+        await link_to(http, user, corp)
+        providers = f"/auth/v1/providers/{corp.id}"
+        (identity,) = (await http.world.use.read_own_identities(user.id)).identities
+        before = await kept(http, user)
         path, tag = f"/users/v1/{user.id}", {"If-Match": '"1"'}
         writes: dict[str, Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]] = {
             "user.created": lambda admin: admin.post("/users/v1", json=new_user("carol")),
             "user.changed": lambda admin: admin.patch(path, json={"disabled": True}, headers=tag),
             "user.deleted": lambda admin: admin.delete(path, headers=tag),
             "user.password_reset_issued": lambda admin: admin.post(f"{path}/password-reset"),
+            "provider.created": lambda admin: admin.post(
+                "/auth/v1/providers",
+                json={
+                    "name": "new",
+                    "display_name": "New",
+                    "issuer": CORP["issuer"],
+                    "client_id": "c",
+                    "client_secret": "s",
+                },
+            ),
+            "provider.changed": lambda admin: admin.patch(providers, json={"enabled": False}, headers=tag),
+            "identity.unlinked": lambda admin: admin.delete(f"{path}/identities/{identity.identity.id}"),
             "session.started": lambda admin: admin.post(
                 "/auth/v1/login/local",
                 json={"username": "alice", "password": PASSWORD.reveal()},
@@ -283,7 +349,7 @@ async def test_what_cannot_be_audited_is_not_done(http: HttpWorld, tmp_path: Pat
             assert int(answer.headers["retry-after"]) >= 1
             assert "set-cookie" not in answer.headers
             assert await http.world.audited() == audited, action
-            assert await everybody(http) == before, action
+            assert await kept(http, user) == before, action
         assert await http.world.sessions.list_for_user(user.id, http.world.clock.now()) == ()
 
     if record == "memory":

@@ -13,7 +13,9 @@ from issuer_world import ISSUER, issuer_settings
 ANSWERS = [
     ("GET", "/health/live", 200), ("GET", "/.well-known/paserk.json", 200), ("GET", "/openapi.json", 200),
     ("GET", "/nothing", 404), ("GET", "/", 404), ("GET", "/auth/v1/refresh", 405), ("DELETE", "/users/v1", 405),
-    ("GET", "/users/v1", 401), ("POST", "/auth/v1/refresh", 403), ("POST", "/auth/v1/password/reset", 400),
+    ("GET", "/users/v1", 401), ("GET", "/auth/v1/providers", 401), ("POST", "/auth/v1/oauth/link", 403),
+    ("GET", "/auth/v1/sign-in-options", 200), ("GET", "/auth/v1/oauth/pending-links/x", 400),
+    ("POST", "/auth/v1/refresh", 403), ("POST", "/auth/v1/password/reset", 400),
 ]  # fmt: skip
 
 
@@ -181,10 +183,13 @@ async def test_the_openapi_document_describes_the_public_routes_and_no_other(htt
 
     pages = {"/oauth2/authorize", "/oauth2/authorize/continue", "/oauth2/logout"}
     pages |= {"/auth/v1/login", "/auth/v1/callback"}
+    pages |= {"/auth/v1/oauth/init", "/auth/v1/oauth/callback", "/auth/v1/oauth/callback/{provider}"}
+    in_oauth_form = {"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"}
+    in_oauth_form |= {"/auth/v1/oauth/backchannel-logout/{provider}"}
     routes = {route.path_format for route in http.public.routes} - {"/openapi.json"} - pages
     assert set(document["paths"]) == routes | set(http.public.documents)
     assert not [path for path in document["paths"] if "internal" in path or "metrics" in path]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            refusal = "400" if path in ("/oauth2/token", "/oauth2/revoke", "/oauth2/introspect") else "default"
+            refusal = "400" if path in in_oauth_form else "default"
             assert refusal in operation["responses"], (method, path)

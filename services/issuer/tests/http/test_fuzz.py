@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from hypothesis import HealthCheck, given, settings
@@ -22,13 +23,27 @@ from litestar import Litestar
 from paseport.secret import Secret
 from paseport_issuer.use_cases.create_client import CreateClientCommand
 from paseport_issuer.use_cases.create_verifier import CreateVerifierCommand
+from paseport_issuer.use_cases.register_provider import RegisterProviderCommand
 from paseport_shared.domain.models.client import Client, ClientAuthMethod
+from paseport_shared.domain.models.identity_provider import ProviderKind
 from paseport_shared.http.openapi import openapi_document
 
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 SHOP = Client("shop", name="Shop", first_party=False, scope=(), audience="", auth_method=ClientAuthMethod.BASIC)
+CORP = {
+    "name": "corp",
+    "display_name": "Corp",
+    "kind": ProviderKind.OIDC,
+    "issuer": "https://idp.example.com",
+    "client_id": "paseport",
+}
 PROBLEM = {"$ref": "#/components/schemas/ProblemResponse"}
-OAUTH = {"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"}
+OAUTH = {
+    "/oauth2/token",
+    "/oauth2/revoke",
+    "/oauth2/introspect",
+    "/auth/v1/oauth/backchannel-logout/{provider}",
+}
 """Refuse in their own form (RFC 6749 §5.2), except what the frame refuses before them."""
 FOR_VERIFIERS = {"/verifiers/v1/feed", "/verifiers/v1/principals"}
 """Asked with a credential of their own."""
@@ -76,6 +91,32 @@ _RIGHT: dict[str, st.SearchStrategy[Any]] = {
     "require_pkce": st.booleans(),
     "access_token_lifetime": st.one_of(st.none(), st.integers(-1, 400), st.just(10**30)),
     "refresh_lifetime": st.one_of(st.none(), st.integers(0, 10**7)),
+    "kind": st.sampled_from(["oidc", "oauth2", "saml"]),
+    "issuer": st.sampled_from(
+        ["https://idp.example.com", "https://[", "http://a", "https://a/?b", "\x00", "https://ü"]
+    ),
+    "endpoints": st.one_of(
+        st.none(), st.just(dict.fromkeys(("authorization", "token", "user"), "https://a.example/")), st.just({})
+    ),
+    "client_secret": st.one_of(st.none(), st.sampled_from(["a secret", "", "\n", "é"])),
+    "claims": st.one_of(st.just({}), st.just({"subject": ["sub"], "groups": "groups"}), st.just({"subject": []})),
+    "trust_email": st.sampled_from(["never", "claim", "always"]),
+    "allowed_domains": st.lists(st.sampled_from(["example.com", "*", "EXAMPLE.com"]), max_size=2),
+    "create_users": st.booleans(),
+    "default_roles": st.lists(st.sampled_from(["User", "1"]), max_size=2),
+    "group_roles": st.lists(
+        st.sampled_from([{"group": "staff", "role": "User"}, {"group": "", "role": "1"}]), max_size=2
+    ),
+    "response_mode": st.sampled_from(["query", "form_post"]),
+    "shared_callback": st.booleans(),
+    "end_upstream_session": st.booleans(),
+    "icon": st.sampled_from(["openid", "github", "javascript:"]),
+    "position": st.integers(-1, 10_001),
+    "enabled": st.booleans(),
+    "is_default": st.booleans(),
+    "provider": st.sampled_from(["corp", "corp", "CORP", "\x00"]),
+    "transaction": st.sampled_from(["0" * 22, "x"]),
+    "link": st.sampled_from(["0" * 22, "x"]),
     "create": st.booleans(),
     "replace": st.booleans(),
     "previous_expires_in": st.one_of(st.integers(-1, 10**7), st.just(10**30)),
@@ -119,6 +160,11 @@ _CLIENT = [
     "name", "first_party", "application_type", "auth_method", "grants", "scopes", "audiences", "redirect_uris",
     "post_logout_redirect_uris", "require_pkce", "access_token_lifetime", "refresh_lifetime", "disabled",
 ]  # fmt: skip
+_PROVIDER = [
+    "display_name", "kind", "issuer", "endpoints", "client_id", "client_secret", "auth_method", "scopes", "claims",
+    "trust_email", "allowed_domains", "create_users", "default_roles", "group_roles", "response_mode",
+    "shared_callback", "end_upstream_session", "icon", "position", "enabled", "is_default",
+]  # fmt: skip
 _QUERIES = {
     "/clients/v1": ["search", "limit", "cursor"],
     "/verifiers/v1": ["search", "limit", "cursor"],
@@ -128,7 +174,11 @@ _QUERIES = {
     "/internal/v1/feed": ["epoch", "seq", "wait", "page"],
 }
 _FIELDS = {
-    "/auth/v1/login/local": ["username", "password"],
+    "/auth/v1/login/local": ["username", "password", "transaction", "link"],
+    "/auth/v1/oauth/link": ["provider"],
+    "/auth/v1/providers": ["name", *_PROVIDER],
+    "/auth/v1/providers/test": ["name", *_PROVIDER],
+    "/auth/v1/providers/{provider_id}": _PROVIDER,
     "/auth/v1/password/reset": ["token", "password"],
     "/users/v1": ["username", "email", "roles", "password", "display_name"],
     "/users/v1/{user_id}": ["username", "email", "roles", "display_name", "disabled"],
@@ -151,6 +201,7 @@ _VERSIONS = st.sampled_from(["1", "1", "2", "3", "0", "-1", "01", "9" * 30, "x",
 _ACCESS_IDS = st.sampled_from(["0" * 22, "0" * 22, "z" * 22, "..", "%00", "%ff", "x"])
 _NO_VERIFIER_IDS = st.sampled_from(["feed", "principals", "shop", UNKNOWN_ID, "..", "%00", "%ff", "%F0%9F%98%80"])
 _CLIENT_IDS = st.sampled_from(["shop", "shop", "shop", "bff", "Shop", UNKNOWN_ID, "..", "%00", "%ff", "%F0%9F%98%80"])
+_PROVIDER_NAMES = st.sampled_from(["corp", "corp", "CORP", "..", "%00", "%ff", "%F0%9F%98%80"])
 _HEADER_TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=30)
 _MUTATED = st.tuples(
     st.sampled_from(
@@ -182,12 +233,14 @@ class Request:
 class Credentials:
     """What an attacker holds: a bearer token, and on the public port what a verifier sends.
 
-    ``other_verifier`` is another one's id: that one is acted on, so that the credential stays good.
+    ``other_verifier`` is another one's id: that one is acted on, so that the credential stays good. ``provider_id`` is
+    that of an identity provider.
     """
 
     bearer: str
     verifier: str = ""
     other_verifier: str = "verifier-1"
+    provider_id: str = UNKNOWN_ID
 
     def for_path(self, path: str) -> str:
         """Return the Authorization header that fits."""
@@ -217,6 +270,10 @@ def requests(
         .replace("{verifier_id}", draw(st.one_of(st.just(credentials.other_verifier), _NO_VERIFIER_IDS)))
         .replace("{session_id}", draw(_ACCESS_IDS))
         .replace("{device_id}", draw(_ACCESS_IDS))
+        .replace("{provider_id}", draw(st.one_of(st.just(credentials.provider_id), ids)))
+        .replace("{identity_id}", draw(ids))
+        .replace("{pending_id}", draw(_ACCESS_IDS))
+        .replace("{provider}", draw(_PROVIDER_NAMES))
         .replace("{key}", draw(_KEYS))
         .replace("{version}", draw(_VERSIONS)),
         [(name, draw(_QUERY.get(name, _ENCODABLE))) for name in names],
@@ -252,7 +309,9 @@ async def prepare(http: HttpWorld) -> tuple[Credentials, list[str]]:
     asking, other = await http.world.use.create_verifier(command), await http.world.use.create_verifier(command)
     pair = f"{asking.client.client_id}:{asking.secret.reveal()}"
     basic = f"Basic {base64.b64encode(pair.encode()).decode()}"
-    return Credentials(await http.token("operator"), basic, other.client.client_id), [str(alice.id), str(bob.id)]
+    corp = await http.world.use.register_provider(RegisterProviderCommand(CORP, Secret("a secret"), ADMIN_ACTOR))
+    token = await http.token("operator")
+    return Credentials(token, basic, other.client.client_id, str(corp.id)), [str(alice.id), str(bob.id)]
 
 
 def check(answer: httpx.Response, document: dict[str, Any]) -> None:
@@ -349,3 +408,47 @@ def test_no_request_to_the_internal_port_is_answered_by_anything_but_a_problem_o
             assert secret is not None
             document = {"paths": paths, "components": components}
             fuzz(runner, http.internal, document, Credentials(secret.reveal()), known[:1])
+
+
+_ANSWERS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["provider", "transaction", "return_to", "state", "code", "iss", "error", "error_description", "x"]
+        ),
+        st.one_of(st.sampled_from(["corp", "0" * 22, "https://idp.example.com", "//evil.example"]), _ENCODABLE),
+    ),
+    max_size=5,
+)
+_PAGES = [
+    "/auth/v1/oauth/init",
+    "/auth/v1/oauth/callback",
+    "/auth/v1/oauth/callback/corp",
+    "/auth/v1/oauth/callback/%00",
+]
+
+
+def test_no_answer_of_a_provider_is_answered_by_anything_but_a_page_or_a_redirect(tmp_path: Path) -> None:
+    """XI-01, XI-14: what a browser may be led to with anything in its address, or post as a form."""
+    with serving(tmp_path) as (runner, http):
+        runner.run(prepare(http))
+        transport = httpx.ASGITransport(http.public, client=("192.0.2.7", 50000))
+        client = httpx.AsyncClient(transport=transport, base_url=ISSUER)
+
+        @_SETTINGS
+        @given(st.sampled_from(["GET", "POST"]), st.sampled_from(_PAGES), _ANSWERS, _HEADER_TEXT)
+        def one(method: str, path: str, parameters: list[tuple[str, str]], cookie: str) -> None:
+            encoded = urlencode(parameters)
+            cookies = "; ".join(f"__Host-paseport-{name}={cookie}" for name in ("txn", "session")).encode("latin-1")
+            headers = [(b"Cookie", cookies), (b"Content-Type", b"application/x-www-form-urlencoded")]
+            sent = {"params": parameters} if method == "GET" else {"content": encoded}
+            answer = runner.run(client.request(method, path, headers=headers, **sent))
+            client.cookies.clear()
+            assert answer.status_code in {303, 400, 404, 405, 422, 429}, answer.text
+            if answer.status_code == 303:
+                where = answer.headers["location"]
+                assert where.startswith(("/auth/v1/oauth/callback", "/login?", "https://idp.example.com/"))
+            elif answer.status_code != 405:
+                assert answer.headers["content-type"].startswith("text/html")
+                assert "evil" not in answer.text
+
+        one()

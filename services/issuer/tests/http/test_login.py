@@ -18,6 +18,7 @@ from paseport_shared.http.origin import requires_own_origin
 UNSAFE_COOKIE_ROUTES = (
     "/auth/v1/login/local",
     "/auth/v1/refresh",
+    "/auth/v1/oauth/link",
     "/auth/v1/logout",
     "/auth/v1/logout/confirm",
     "/auth/v1/transactions/{transaction_id}/consent",
@@ -163,15 +164,16 @@ async def test_without_an_origin_only_same_origin_speaks(http: HttpWorld, path: 
 
 def test_every_unsafe_route_is_guarded_or_uses_no_cookie(http: HttpWorld) -> None:
     """Route by route: a route that is added without thinking of this fails here."""
-    bearer_only = {"/users/v1", "/users/v1/{user_id:uuid}", "/users/v1/{user_id:uuid}/password-reset"}
-    bearer_only |= {
+    bearer_only = {
         path
         for path in (route.path for route in http.public.routes)
-        if path.startswith(("/clients/v1", "/verifiers/v1", "/keys/v1", "/me/v1"))
+        if path.startswith(("/users/v1", "/clients/v1", "/verifiers/v1", "/keys/v1", "/me/v1", "/auth/v1/providers"))
     }
-    # They authenticate a client, a verifier or a token, or only repeat a request as a GET.
+    # They authenticate a client, a verifier, a provider or a token, or only repeat a request as a GET.
     cookieless = {"/auth/v1/password/reset", "/oauth2/authorize", "/oauth2/logout", "/userinfo"}
     cookieless |= {"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"}
+    cookieless |= {"/auth/v1/oauth/callback", "/auth/v1/oauth/callback/{provider:str}"}
+    cookieless |= {"/auth/v1/oauth/backchannel-logout/{provider:str}"}
     for route in http.public.routes:
         for handler in getattr(route, "route_handlers", []):
             if not isinstance(handler, HTTPRouteHandler) or handler.http_methods <= {"GET", "HEAD", "OPTIONS"}:

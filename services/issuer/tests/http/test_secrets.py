@@ -5,14 +5,26 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from canaries import COOKIES, USER_ID, assert_none_in, drive, everything_logged, known_by, secrets_of
+from canaries import (
+    COOKIES,
+    USER_ID,
+    assert_none_in,
+    basic_credential,
+    drive,
+    everything_logged,
+    known_by,
+    secrets_of,
+)
 from issuer_http import HttpWorld, running_issuer, sign_in
 from issuer_sqlite import running_on_sqlite
 from issuer_world import ISSUER, issuer_settings
 from paseport_shared.domain.models.user import User, UserQuery
+from paseport_testkit.harness.upstream import FAILING, NOT_JSON, Upstream, UpstreamClient
+from upstream_sign_in import CORP, HUB, corp, hub, register, running_with_upstream, somebody
 
 
 @pytest.fixture
@@ -142,3 +154,40 @@ async def test_cookies_hold_nothing_that_can_be_read(http: HttpWorld) -> None:
     for readable in ("zaphod", "example.com", str(user.id), user.id.hex, "Admin", answer.json()["access_token"]):
         assert readable not in values
     assert answer.json()["access_token"] not in str(answer.headers)
+
+
+async def test_no_secret_of_a_sign_in_through_a_provider_is_written_down(
+    tmp_path: Path, log: io.BytesIO, upstream: Upstream, client: UpstreamClient
+) -> None:
+    """LG-21, P11: whether it succeeds or not: client secret, codes, code verifiers, the provider's access tokens."""
+    async with running_with_upstream(tmp_path, upstream) as http:
+        await register(http, corp(upstream, client), client.secret)
+        await register(http, hub(upstream, client), client.secret)
+        answers: list[httpx.Response] = []
+        wrongs: list[dict[str, Any]] = [
+            {}, {"userinfo": FAILING}, {"token": NOT_JSON}, {"id_token": {"set": {"nonce": "other"}}},
+            {"id_token": {"key": "unknown"}}, {"token": {"status": 400}}, {"github_user": FAILING},
+            {"github_emails": NOT_JSON}, {"github_token": FAILING},
+        ]  # fmt: skip
+        for wrong in wrongs:
+            upstream.misbehave(**wrong)
+            for provider in (CORP, HUB):
+                async with somebody(http, upstream) as person:
+                    answers.append(await person.come_back(provider))
+        upstream.misbehave()
+        for provider in await http.world.use.read_providers.all():
+            await http.world.use.read_providers.try_registered(provider.id)
+        secrets = {"client secret": client.secret, "credential": basic_credential(client.id, client.secret)}
+        for number, request in enumerate(upstream.requests()):
+            secrets[f"authorization {number}"] = request.headers.get("authorization", "").partition(" ")[2]
+            for name in ("code", "code_verifier"):
+                secrets[f"{name} {number}"] = request.form.get(name, "")
+        # What a test of a connection sends in place of a code is no secret.
+        secrets = {
+            name: secret for name, secret in secrets.items() if secret and not secret.startswith("paseport-connection")
+        }
+        written = await written_down(http, log)
+
+    assert len({secret for name, secret in secrets.items() if name.startswith("authorization")}) >= 10
+    assert {answer.status_code for answer in answers} == {303, 400, 502}
+    assert_none_in(written + "".join(answer.text for answer in answers), secrets)

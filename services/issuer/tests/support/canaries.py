@@ -21,6 +21,13 @@ from paseport_shared.http.logging import LOGGED_FROM_LEVEL, configure_logging
 USER_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 VERIFIER = {"name": "Reports", "audience": "https://reports.example.com"}
 CLIENT = {"client_id": "shop", "name": "Shop", "redirect_uris": ["https://shop.example.com/callback"]}
+PROVIDER = {
+    "name": "corp",
+    "display_name": "Corp",
+    "issuer": "https://idp.example.com",
+    "client_id": "paseport",
+    "client_secret": "canary-of-a-provider-that-nobody-may-see-again",
+}
 COOKIES = ("__Host-paseport-session", "__Host-paseport-refresh", "paseport-refresh", "other")
 
 
@@ -56,6 +63,7 @@ async def secrets_of(http: HttpWorld) -> dict[str, str]:
         link = (await admin.post(f"/users/v1/{alice.id}/password-reset")).json()["url"]
         client = (await admin.post("/clients/v1", json=CLIENT)).json()
         verifier = (await admin.post("/verifiers/v1", json=VERIFIER)).json()
+        assert (await admin.post("/auth/v1/providers", json=PROVIDER)).status_code == 201
     settings = http.world.settings
     assert settings.cli_secret is not None
     return {
@@ -67,6 +75,7 @@ async def secrets_of(http: HttpWorld) -> dict[str, str]:
         "client secret": client["client_secret"],
         "verifier's secret": verifier["client_secret"],
         "verifier's credential": basic_credential(verifier["client_id"], verifier["client_secret"]),
+        "provider's client secret": PROVIDER["client_secret"],
         "app's client secret": settings.bff_client_secret.reveal(),
         "service secret": settings.service_secret.reveal(),
         "command line secret": settings.cli_secret.reveal(),
@@ -91,7 +100,10 @@ def routes(app: Litestar) -> Iterator[tuple[str, str]]:
         for handler in getattr(route, "route_handlers", []):
             if isinstance(handler, HTTPRouteHandler):
                 for method in sorted(handler.http_methods):
-                    path = route.path.replace("{user_id:uuid}", USER_ID)
+                    path = route.path
+                    for name in ("user", "identity", "provider"):
+                        path = path.replace(f"{{{name}_id:uuid}}", USER_ID)
+                    path = path.replace("{provider:str}", PROVIDER["name"])
                     yield method, path.replace("{key:str}", "id").replace("{version:int}", "1")
 
 

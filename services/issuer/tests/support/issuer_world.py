@@ -31,6 +31,7 @@ from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
 from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
 from paseport_shared.adapters.jose.jwks_document import JwksDocument
+from paseport_shared.adapters.keyfile.data_key import KeyFileCipher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.keyfile.rsa_key_file import RsaKeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
@@ -45,6 +46,7 @@ from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTok
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.memory.single_use_store import MemorySingleUseStore
 from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.own_keys import OwnKeys
@@ -53,10 +55,13 @@ from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.domain.models.audit import Actor, AuditEvent
 from paseport_shared.domain.models.authorization import Redemption
 from paseport_shared.domain.models.client import api_audience, built_in_clients
+from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.domain.models.refresh_token import RefreshFamily, RefreshPolicy
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.record import RecordTransaction
+from paseport_shared.domain.ports.upstream import UpstreamProviders
 from rsa_samples import write_id_keys
+from scripted_upstream import ScriptedUpstream
 
 ISSUER = "https://auth.example.com"
 PASSWORD = Secret("correct horse battery staple")
@@ -133,6 +138,22 @@ class SwitchedSigner:
         return await self._inner.sign(message, key_version=key_version)
 
 
+class SwitchedCipher:
+    """A cipher that can be cut off."""
+
+    def __init__(self, inner: KeyFileCipher, outage: MemoryOutage) -> None:
+        self._inner = inner
+        self._outage = outage
+
+    async def seal(self, plain: Secret[str], *, purpose: str, owner: str) -> str:
+        self._outage.check()
+        return await self._inner.seal(plain, purpose=purpose, owner=owner)
+
+    async def open(self, sealed: str, *, purpose: str, owner: str) -> Secret[str]:
+        self._outage.check()
+        return await self._inner.open(sealed, purpose=purpose, owner=owner)
+
+
 def issuer_settings(**changes: object) -> Settings:
     """Return settings for tests; ``changes`` replace fields."""
     values: dict[str, object] = {
@@ -149,9 +170,16 @@ def issuer_settings(**changes: object) -> Settings:
 class IssuerWorld:
     """The issuer's use cases, and short ways to act on them."""
 
-    def __init__(self, folder: Path, settings: Settings | None = None, record: SqlRecord | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings | None = None,
+        record: SqlRecord | None = None,
+        upstream: UpstreamProviders | None = None,
+        clock: ManualClock | None = None,
+    ) -> None:
         self.settings = settings or issuer_settings()
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.randomness = SeededRandomness()
         self.outages = Outages()
         self.holder = KeyFile(folder / "keys.json", self.clock, self.randomness)
@@ -171,12 +199,15 @@ class IssuerWorld:
         self.roles = MemoryRoleDirectory(self.outages.redis)
         self.clients = MemoryClientDirectory(self.outages.redis)
         self.feed = SwitchedFeed(self.outages)
+        self.upstream = ScriptedUpstream()
         self.hasher = BcryptPasswordHasher({1: Secret(b"p" * 32)}, 1, 4, workers=2)
         self.adapters = IssuerAdapters(
             record=self.record,
             sessions=self.sessions,
             families=self.families,
             transactions=MemoryTransactionStore(self.outages.redis),
+            external_sign_ins=MemorySingleUseStore[ExternalSignIn](self.outages.redis),
+            pending_links=MemorySingleUseStore[PendingLink](self.outages.redis),
             codes=SwitchedCodes(self.outages),
             roles=self.roles,
             clients=self.clients,
@@ -185,6 +216,8 @@ class IssuerWorld:
             feed=self.feed,
             pending=MemoryPendingRecord(self.outages.redis),
             hasher=self.hasher,
+            upstream=upstream or self.upstream,
+            cipher=SwitchedCipher(KeyFileCipher(folder / "data-keys.json", self.randomness), self.outages.vault),
             signing_keys=self.keys,
             token_signer=PasetoTokenSigner(self.keys, self.signer),
             token_verifier=TokenVerifier(

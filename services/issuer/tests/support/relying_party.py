@@ -17,6 +17,7 @@ import msgspec
 from issuer_http import HttpWorld, running
 from issuer_world import ISSUER, PASSWORD, IssuerWorld, issuer_settings
 from paseport.secret import Secret
+from paseport_issuer.settings import Settings
 
 SHOP_SECRET = "shop-secret-of-at-least-32-characters-long"
 WIKI_SECRET = "wiki-secret-of-at-least-32-characters-long"
@@ -74,9 +75,13 @@ CLIENTS: list[dict[str, Any]] = [
 @asynccontextmanager
 async def running_provider(folder: Path, **changes: object) -> AsyncIterator[HttpWorld]:
     """Run an issuer that these clients are registered with; ``changes`` are to its settings."""
-    settings = issuer_settings(oauth_clients_json=Secret(msgspec.json.encode(CLIENTS).decode()), **changes)
-    async with running(IssuerWorld(folder, settings)) as http:
+    async with running(IssuerWorld(folder, provider_settings(**changes))) as http:
         yield http
+
+
+def provider_settings(**changes: object) -> Settings:
+    """Return settings that have these clients; ``changes`` replace fields."""
+    return issuer_settings(oauth_clients_json=Secret(msgspec.json.encode(CLIENTS).decode()), **changes)
 
 
 @dataclass

@@ -94,6 +94,11 @@ class DataFolder:
         return self.path / "id-signing-keys.json"
 
     @property
+    def data_key_file(self) -> Path:
+        """The keys that seal secrets on record."""
+        return self.path / "data-keys.json"
+
+    @property
     def refresh_key(self) -> Path:
         """The installation's half of every refresh token's MAC."""
         return self.path / "refresh-key"
@@ -119,6 +124,7 @@ class DataFolder:
         return (
             self.key_file,
             self.id_key_file,
+            self.data_key_file,
             self.refresh_key,
             self.password_pepper,
             self.cli_secret,

@@ -32,13 +32,14 @@ from paseport_issuer.settings import Settings as IssuerSettings
 from paseport_issuer.use_cases.ensure_accounts import FirstAdmin
 from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
 from paseport_issuer.use_cases.new_ids import NewIds
-from paseport_issuer.wiring import IssuerAdapters
+from paseport_issuer.wiring import UPSTREAM_CALLS, IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
 from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
 from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
 from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
 from paseport_shared.adapters.jose.jwks_document import JwksDocument
+from paseport_shared.adapters.keyfile.data_key import KeyFileCipher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.keyfile.rsa_key_file import RsaKeyFile
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
@@ -49,7 +50,10 @@ from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTok
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.memory.single_use_store import MemorySingleUseStore
 from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
+from paseport_shared.adapters.oidc.upstream_providers import OidcUpstreamProviders
+from paseport_shared.adapters.outbound.guarded_client import GuardedHttpClient
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
@@ -59,6 +63,7 @@ from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
 from paseport_standalone.app_build import AppBuild
@@ -126,6 +131,8 @@ async def open_embedded(
             mobile_redirect_uris=settings.mobile_redirect_uris,
             oauth_clients_json=settings.oauth_clients_json,
         )
+        outbound = GuardedHttpClient(settings.outbound.allowed_targets, settings.outbound.ca, max_calls=UPSTREAM_CALLS)
+        stack.callback(outbound.close)
         sessions = MemorySessionStore(issuer_settings.session_policy)
         roles = MemoryRoleDirectory()
         # The moment of the start, so that a verifier's position of an earlier start means nothing.
@@ -146,6 +153,8 @@ async def open_embedded(
             sessions=sessions,
             families=MemoryRefreshTokenStore(issuer_settings.refresh_policy),
             transactions=MemoryTransactionStore(),
+            external_sign_ins=MemorySingleUseStore[ExternalSignIn](),
+            pending_links=MemorySingleUseStore[PendingLink](),
             codes=MemoryAuthorizationCodeStore(),
             roles=roles,
             clients=MemoryClientDirectory(),
@@ -154,6 +163,8 @@ async def open_embedded(
             feed=feed,
             pending=MemoryPendingRecord(),
             hasher=hasher,
+            upstream=OidcUpstreamProviders(outbound, clock),
+            cipher=KeyFileCipher(folder.data_key_file, randomness),
             signing_keys=keys,
             token_signer=PasetoTokenSigner(keys, holder),
             token_verifier=TokenVerifier(

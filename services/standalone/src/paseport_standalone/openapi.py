@@ -41,13 +41,17 @@ from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTok
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.memory.single_use_store import MemorySingleUseStore
 from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
+from paseport_shared.adapters.oidc.upstream_providers import OidcUpstreamProviders
+from paseport_shared.adapters.outbound.guarded_client import GuardedHttpClient
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.domain.models.signing_key import HeldKeyVersion
 from paseport_shared.http.openapi import openapi_document
 
@@ -66,6 +70,16 @@ class _NoKeys:
         raise Unavailable("no key")
 
     async def sign(self, message: bytes, *, key_version: int) -> bytes:
+        raise Unavailable("no key")
+
+
+class _NoCipher:
+    """Who has no key either."""
+
+    async def seal(self, plain: Secret[str], *, purpose: str, owner: str) -> str:
+        raise Unavailable("no key")
+
+    async def open(self, sealed: str, *, purpose: str, owner: str) -> Secret[str]:
         raise Unavailable("no key")
 
 
@@ -108,6 +122,8 @@ def _apps() -> dict[str, Litestar]:
         sessions=sessions,
         families=MemoryRefreshTokenStore(issuer_settings.refresh_policy),
         transactions=MemoryTransactionStore(),
+        external_sign_ins=MemorySingleUseStore[ExternalSignIn](),
+        pending_links=MemorySingleUseStore[PendingLink](),
         codes=MemoryAuthorizationCodeStore(),
         roles=roles,
         clients=MemoryClientDirectory(),
@@ -116,6 +132,8 @@ def _apps() -> dict[str, Litestar]:
         feed=feed,
         pending=MemoryPendingRecord(),
         hasher=BcryptPasswordHasher({1: Secret(_NO_SECRET)}, 1),
+        upstream=OidcUpstreamProviders(GuardedHttpClient(), clock),
+        cipher=_NoCipher(),
         signing_keys=keys,
         token_signer=PasetoTokenSigner(keys, holder),
         token_verifier=verifier,

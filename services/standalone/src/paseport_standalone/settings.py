@@ -18,6 +18,7 @@ from paseport_shared.domain.models.client_registration import ClientRules
 from paseport_shared.domain.models.password import check_new_password
 from paseport_shared.domain.models.profile import check_profile
 from paseport_shared.domain.models.roles import ADMIN
+from paseport_shared.production_settings import OutboundVariables
 from paseport_shared.settings import Env, SettingProblem, SettingsProblems
 
 from paseport_standalone.data_folder import REPOSITORY, DataFolder, default_data_folder
@@ -32,6 +33,7 @@ _MAX_PORT: Final = 65_535
 class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of the embedded mode. Port 0 takes any free one, for tests."""
 
+    outbound: OutboundVariables
     server_port: Annotated[int, Env("SERVER_PORT", 0, _MAX_PORT)] = 8080
     internal_port: Annotated[int, Env("PASEPORT_INTERNAL_PORT", 0, _MAX_PORT)] = 8081
     server_host: Annotated[str, Env("SERVER_HOST")] = HOST

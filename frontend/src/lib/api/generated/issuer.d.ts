@@ -118,6 +118,8 @@ export interface paths {
         /**
          * Logout
          * @description Sign out this browser, or with ``all=true`` every device of its user.
+         *
+         *     Answers 204, or where the browser can end its session at the identity provider too.
          */
         post: operations["logout"];
         delete?: never;
@@ -146,6 +148,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/v1/oauth/backchannel-logout/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * EndUpstreamSessions
+         * @description Take a logout token of a provider (OpenID Connect Back-Channel Logout §2.5, §2.8).
+         */
+        post: operations["end_upstream_sessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/oauth/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * BeginLinking
+         * @description Begin to link an account at a provider to your own. Only a fresh sign-in may.
+         */
+        post: operations["begin_linking"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/oauth/pending-links/{pending_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ShowPendingLink
+         * @description Say what waits for a proof, to the browser in which it does.
+         */
+        get: operations["show_pending_link"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/v1/password/reset": {
         parameters: {
             query?: never;
@@ -166,6 +228,122 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/v1/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListProviders
+         * @description List the identity providers, disabled ones too.
+         */
+        get: operations["list_providers"];
+        put?: never;
+        /**
+         * CreateProvider
+         * @description Register a provider. One that is enabled has to answer.
+         */
+        post: operations["create_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/providers/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListPresets
+         * @description List what is known about widespread providers.
+         */
+        get: operations["list_presets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/providers/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * TryProvider
+         * @description Try the connection to a provider that is not registered, and say in words what is wrong.
+         */
+        post: operations["try_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/providers/{provider_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetProvider
+         * @description Return one provider.
+         */
+        get: operations["get_provider"];
+        /**
+         * ReplaceProvider
+         * @description Replace everything of a provider that can change.
+         */
+        put: operations["replace_provider"];
+        post?: never;
+        /**
+         * DeactivateProvider
+         * @description Disable a provider. It stays, because identities and the audit log name it, and can be enabled again.
+         */
+        delete: operations["deactivate_provider"];
+        options?: never;
+        head?: never;
+        /**
+         * ChangeProvider
+         * @description Change some of it.
+         */
+        patch: operations["change_provider"];
+        trace?: never;
+    };
+    "/auth/v1/providers/{provider_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * TryRegisteredProvider
+         * @description Try the connection to a registered provider, its credentials included.
+         */
+        post: operations["try_registered_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/v1/refresh": {
         parameters: {
             query?: never;
@@ -180,6 +358,26 @@ export interface paths {
          * @description Rotate the refresh token of the cookie. A refusal never clears a cookie: another tab may just have set it.
          */
         post: operations["refresh_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/sign-in-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * SignInOptions
+         * @description Say through whom people may sign in. Everybody may ask: it is what stands on the sign-in page.
+         */
+        get: operations["sign_in_options"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -522,6 +720,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me/v1/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListOwnIdentities
+         * @description List the accounts at identity providers with which you can sign in.
+         */
+        get: operations["list_own_identities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/v1/identities/{identity_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * UnlinkOwnIdentity
+         * @description Unlink one of them. Only a fresh sign-in may, and never the last thing that you can sign in with.
+         */
+        delete: operations["unlink_own_identity"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me/v1/sessions": {
         parameters: {
             query?: never;
@@ -722,6 +960,46 @@ export interface paths {
         patch: operations["change_user"];
         trace?: never;
     };
+    "/users/v1/{user_id}/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIdentities
+         * @description List the accounts at identity providers with which a user can sign in.
+         */
+        get: operations["list_identities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/v1/{user_id}/identities/{identity_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * UnlinkIdentity
+         * @description Unlink one of them, the last one too: a reset link makes up for it.
+         */
+        delete: operations["unlink_identity"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/v1/{user_id}/password-reset": {
         parameters: {
             query?: never;
@@ -908,11 +1186,35 @@ export interface components {
             require_pkce?: boolean;
             scopes?: string[];
         };
+        /** ChangeProviderRequest */
+        ChangeProviderRequest: {
+            allowed_domains?: string[];
+            auth_method?: components["schemas"]["ClientAuthMethod"];
+            claims?: components["schemas"]["Claims"];
+            client_id?: string;
+            client_secret?: string | null;
+            create_users?: boolean;
+            default_roles?: string[];
+            display_name?: string;
+            enabled?: boolean;
+            end_upstream_session?: boolean;
+            endpoints?: components["schemas"]["Endpoints"];
+            group_roles?: components["schemas"]["GroupRoleLine"][];
+            icon?: string;
+            is_default?: boolean;
+            issuer?: string;
+            position?: number;
+            response_mode?: components["schemas"]["ResponseMode"];
+            scopes?: string[];
+            shared_callback?: boolean;
+            trust_email?: components["schemas"]["TrustEmail"];
+        };
         /** ChangeUserRequest */
         ChangeUserRequest: {
             disabled?: boolean;
             display_name?: string | null;
             email?: string;
+            email_verified?: boolean;
             roles?: string[];
             username?: string;
         };
@@ -920,6 +1222,19 @@ export interface components {
         ChangeVerifierRequest: {
             audience?: string;
             name?: string;
+        };
+        /** Claims */
+        Claims: {
+            /** @default email */
+            email: string;
+            /** @default email_verified */
+            email_verified: string;
+            groups?: string | null;
+            /** @default name */
+            name: string;
+            subject?: string[];
+            /** @default preferred_username */
+            username: string;
         };
         /**
          * ClientAuthMethod
@@ -1017,10 +1332,44 @@ export interface components {
             require_pkce: boolean;
             scopes?: string[];
         };
+        /** CreateProviderRequest */
+        CreateProviderRequest: {
+            allowed_domains?: string[];
+            auth_method?: components["schemas"]["ClientAuthMethod"];
+            claims?: components["schemas"]["Claims"];
+            client_id: string;
+            client_secret: string;
+            /** @default true */
+            create_users: boolean;
+            default_roles?: string[];
+            display_name: string;
+            /** @default true */
+            enabled: boolean;
+            /** @default false */
+            end_upstream_session: boolean;
+            endpoints?: components["schemas"]["Endpoints"] | null;
+            group_roles?: components["schemas"]["GroupRoleLine"][];
+            /** @default openid */
+            icon: string;
+            /** @default false */
+            is_default: boolean;
+            issuer?: string | null;
+            kind?: components["schemas"]["ProviderKind"];
+            name: string;
+            /** @default 0 */
+            position: number;
+            response_mode?: components["schemas"]["ResponseMode"];
+            scopes?: string[];
+            /** @default false */
+            shared_callback: boolean;
+            trust_email?: components["schemas"]["TrustEmail"];
+        };
         /** CreateUserRequest */
         CreateUserRequest: {
             display_name?: string | null;
             email: string;
+            /** @default false */
+            email_verified: boolean;
             password?: string | null;
             roles: string[];
             username: string;
@@ -1077,6 +1426,13 @@ export interface components {
             /** Format: date-time */
             signed_in_at: string;
         };
+        /** Endpoints */
+        Endpoints: {
+            authorization: string;
+            emails?: string | null;
+            token: string;
+            user: string;
+        };
         /** FeedItem */
         FeedItem: {
             expires_at?: string | null;
@@ -1096,12 +1452,27 @@ export interface components {
             reset: boolean;
             seq: number;
         };
+        /** FindingResponse */
+        FindingResponse: {
+            check: string;
+            message: string;
+            outcome: components["schemas"]["Outcome"];
+        };
+        /** FindingsResponse */
+        FindingsResponse: {
+            findings: components["schemas"]["FindingResponse"][];
+        };
         /**
          * GrantType
          * @description What a client may ask for at the token endpoint.
          * @enum {string}
          */
         GrantType: "authorization_code" | "refresh_token" | "client_credentials";
+        /** GroupRoleLine */
+        GroupRoleLine: {
+            group: string;
+            role: string;
+        };
         /** IntrospectionResponse */
         IntrospectionResponse: {
             active: boolean;
@@ -1182,6 +1553,10 @@ export interface components {
             status: components["schemas"]["KeyStatus"];
             version: number;
         };
+        /** LinkRequest */
+        LinkRequest: {
+            provider: string;
+        };
         /** LiveResponse */
         LiveResponse: {
             /** @constant */
@@ -1189,6 +1564,7 @@ export interface components {
         };
         /** LocalLoginRequest */
         LocalLoginRequest: {
+            link?: string | null;
             password: string;
             transaction?: string | null;
             username: string;
@@ -1246,6 +1622,31 @@ export interface components {
             error: string;
             error_description: string;
         };
+        /**
+         * Outcome
+         * @description How a check of a connection went.
+         * @enum {string}
+         */
+        Outcome: "ok" | "warning" | "failed";
+        /** OwnIdentitiesResponse */
+        OwnIdentitiesResponse: {
+            available: components["schemas"]["ProviderOption"][];
+            has_password: boolean;
+            items: components["schemas"]["OwnIdentityResponse"][];
+        };
+        /** OwnIdentityResponse */
+        OwnIdentityResponse: {
+            email: string | null;
+            /** Format: uuid */
+            id: string;
+            last_credential: boolean;
+            /** Format: date-time */
+            last_used_at: string;
+            /** Format: date-time */
+            linked_at: string;
+            provider: components["schemas"]["ProviderOption"];
+            provider_enabled: boolean;
+        };
         /** PartResponse */
         PartResponse: {
             detail?: string;
@@ -1263,6 +1664,30 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
             url: string;
+        };
+        /** PendingLinkResponse */
+        PendingLinkResponse: {
+            email: string;
+            provider: components["schemas"]["ProviderOption"];
+            transaction: string;
+        };
+        /** PresetListResponse */
+        PresetListResponse: {
+            items: components["schemas"]["PresetResponse"][];
+        };
+        /** PresetResponse */
+        PresetResponse: {
+            auth_method: components["schemas"]["ClientAuthMethod"];
+            claims: components["schemas"]["Claims"];
+            display_name: string;
+            endpoints: components["schemas"]["Endpoints"] | null;
+            icon: string;
+            issuer: string | null;
+            kind: components["schemas"]["ProviderKind"];
+            name: string;
+            response_mode: components["schemas"]["ResponseMode"];
+            scopes: string[];
+            trust_email: components["schemas"]["TrustEmail"];
         };
         /** PrincipalRequest */
         PrincipalRequest: {
@@ -1304,6 +1729,58 @@ export interface components {
             title: string;
             type: string;
         };
+        /**
+         * ProviderKind
+         * @description What a provider speaks.
+         * @default oidc
+         * @enum {string}
+         */
+        ProviderKind: "oidc" | "oauth2";
+        /** ProviderListResponse */
+        ProviderListResponse: {
+            items: components["schemas"]["ProviderResponse"][];
+            next: string | null;
+            total: number;
+        };
+        /** ProviderOption */
+        ProviderOption: {
+            display_name: string;
+            icon: string;
+            is_default: boolean;
+            name: string;
+        };
+        /** ProviderResponse */
+        ProviderResponse: {
+            allowed_domains: string[];
+            auth_method: components["schemas"]["ClientAuthMethod"];
+            backchannel_logout_uri: string;
+            claims: components["schemas"]["Claims"];
+            client_id: string;
+            create_users: boolean;
+            /** Format: date-time */
+            created_at: string;
+            default_roles: string[];
+            display_name: string;
+            enabled: boolean;
+            end_upstream_session: boolean;
+            endpoints: components["schemas"]["Endpoints"] | null;
+            group_roles: components["schemas"]["GroupRoleLine"][];
+            icon: string;
+            /** Format: uuid */
+            id: string;
+            is_default: boolean;
+            issuer: string | null;
+            kind: components["schemas"]["ProviderKind"];
+            name: string;
+            position: number;
+            redirect_uri: string;
+            response_mode: components["schemas"]["ResponseMode"];
+            scopes: string[];
+            shared_callback: boolean;
+            trust_email: components["schemas"]["TrustEmail"];
+            /** Format: date-time */
+            updated_at: string;
+        };
         /** PublishKeyRequest */
         PublishKeyRequest: {
             /** @default true */
@@ -1342,14 +1819,53 @@ export interface components {
             require_pkce: boolean;
             scopes: string[];
         };
+        /** ReplaceProviderRequest */
+        ReplaceProviderRequest: {
+            allowed_domains?: string[];
+            auth_method?: components["schemas"]["ClientAuthMethod"];
+            claims?: components["schemas"]["Claims"];
+            client_id: string;
+            client_secret?: string | null;
+            /** @default true */
+            create_users: boolean;
+            default_roles?: string[];
+            display_name: string;
+            /** @default true */
+            enabled: boolean;
+            /** @default false */
+            end_upstream_session: boolean;
+            endpoints?: components["schemas"]["Endpoints"] | null;
+            group_roles?: components["schemas"]["GroupRoleLine"][];
+            /** @default openid */
+            icon: string;
+            /** @default false */
+            is_default: boolean;
+            issuer?: string | null;
+            kind?: components["schemas"]["ProviderKind"];
+            /** @default 0 */
+            position: number;
+            response_mode?: components["schemas"]["ResponseMode"];
+            scopes?: string[];
+            /** @default false */
+            shared_callback: boolean;
+            trust_email?: components["schemas"]["TrustEmail"];
+        };
         /** ReplaceUserRequest */
         ReplaceUserRequest: {
             disabled: boolean;
             display_name: string | null;
             email: string;
+            email_verified?: boolean;
             roles: string[];
             username: string;
         };
+        /**
+         * ResponseMode
+         * @description How an authorization response travels (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2).
+         * @default query
+         * @enum {string}
+         */
+        ResponseMode: "query" | "form_post";
         /** RevokeKeyRequest */
         RevokeKeyRequest: {
             /** @default false */
@@ -1385,6 +1901,10 @@ export interface components {
             signed_in_at: string;
             user_agent: string | null;
         };
+        /** SignInOptionsResponse */
+        SignInOptionsResponse: {
+            providers: components["schemas"]["ProviderOption"][];
+        };
         /** SignedInClientResponse */
         SignedInClientResponse: {
             client_id: string;
@@ -1405,6 +1925,48 @@ export interface components {
             scope: string[];
             username: string | null;
         };
+        /**
+         * TrustEmail
+         * @description Whether an e-mail address that a provider states proves who owns the mailbox.
+         *
+         *         An address is never what an identity is known by (OIDC Core §5.7). It can say which local account may be meant, and
+         *         only a provider that is trusted with it can make that more than a hint.
+         * @default claim
+         * @enum {string}
+         */
+        TrustEmail: "never" | "claim" | "always";
+        /** TryProviderRequest */
+        TryProviderRequest: {
+            allowed_domains?: string[];
+            auth_method?: components["schemas"]["ClientAuthMethod"];
+            claims?: components["schemas"]["Claims"];
+            client_id: string;
+            client_secret?: string | null;
+            /** @default true */
+            create_users: boolean;
+            default_roles?: string[];
+            display_name: string;
+            /** @default true */
+            enabled: boolean;
+            /** @default false */
+            end_upstream_session: boolean;
+            endpoints?: components["schemas"]["Endpoints"] | null;
+            group_roles?: components["schemas"]["GroupRoleLine"][];
+            /** @default openid */
+            icon: string;
+            /** @default false */
+            is_default: boolean;
+            issuer?: string | null;
+            kind?: components["schemas"]["ProviderKind"];
+            name: string;
+            /** @default 0 */
+            position: number;
+            response_mode?: components["schemas"]["ResponseMode"];
+            scopes?: string[];
+            /** @default false */
+            shared_callback: boolean;
+            trust_email?: components["schemas"]["TrustEmail"];
+        };
         /** UserListResponse */
         UserListResponse: {
             items: components["schemas"]["UserResponse"][];
@@ -1419,6 +1981,7 @@ export interface components {
             disabled: boolean;
             display_name: string | null;
             email: string;
+            email_verified: boolean;
             has_password: boolean;
             /** Format: uuid */
             id: string;
@@ -1587,7 +2150,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, nothing follows */
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Continuation"] | null;
+                };
+            };
+            /** @description Signed out, and there is nowhere to go on. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1622,6 +2194,104 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    end_upstream_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+            /** @description A refusal (RFC 6749 §5.2). */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthErrorResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    begin_linking: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Continuation"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    show_pending_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pending_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PendingLinkResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     redeem_password_reset: {
         parameters: {
             query?: never;
@@ -1645,6 +2315,228 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    list_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderListResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    create_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateProviderRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetListResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    try_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryProviderRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    replace_provider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplaceProviderRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deactivate_provider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    change_provider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeProviderRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    try_registered_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     refresh_tokens: {
         parameters: {
             query?: never;
@@ -1661,6 +2553,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    sign_in_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInOptionsResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -2154,6 +3067,48 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    list_own_identities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnIdentitiesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    unlink_own_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     list_own_access: {
         parameters: {
             query?: never;
@@ -2560,6 +3515,51 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["UserResponse"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_identities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnIdentitiesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    unlink_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                identity_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -181,6 +181,76 @@ class InvalidResetToken(AuthError):
     public = "This link is no longer valid. Ask an administrator for a new one."
 
 
+class ReauthenticationRequired(AuthError):
+    """The sign-in is too old for what is asked (RFC 9470 §3); ``max_age`` is how old it may be."""
+
+    code = "reauthentication_required"
+    public = "Sign in again first: this change needs a fresh sign-in."
+
+    def __init__(self, max_age: timedelta, reason: str = "") -> None:
+        super().__init__(reason)
+        self.max_age = max_age
+
+
+# --- signing in through somebody else -----------------------------------------------------------------------------
+
+
+class UnknownProvider(AuthError):
+    """No identity provider of this name, or one that is disabled: one answer for both."""
+
+    code = "unknown_provider"
+    public = "This way to sign in is not available. Choose another one."
+
+
+class UnknownSignIn(AuthError):
+    """An answer of a provider that nobody waits for: unknown, used, too old, or another browser's (XI-01)."""
+
+    code = "unknown_sign_in"
+    public = "This sign-in is not known in this browser any more. Begin again."
+
+
+class ProviderDeclined(AuthError):
+    """The provider answered with an error, or its user said no."""
+
+    code = "provider_declined"
+    public = "The sign-in at the identity provider was not completed. Try again, or choose another way to sign in."
+
+
+class ProviderAnswerRefused(AuthError):
+    """What the provider answered fails a check: its name, a signature, a claim. One answer for all of them."""
+
+    code = "provider_answer_refused"
+    public = "The answer of the identity provider cannot be accepted. Try again, or choose another way to sign in."
+
+
+class ProviderUnavailable(Unavailable):
+    """The provider does not answer, or not with what the protocol says."""
+
+    code = "provider_unavailable"
+    public = "The identity provider does not answer. Try again in a moment, or choose another way to sign in."
+
+
+class ExternalSignInRefused(AuthError):
+    """Nobody can sign in with this identity: unknown, disabled, of a foreign domain. One answer for all of them."""
+
+    code = "sign_in_refused"
+    public = "You cannot sign in here with this account. Choose another way, or ask an administrator."
+
+
+class IdentityTaken(AuthError):
+    """The identity is linked to somebody else, and stays so."""
+
+    code = "identity_taken"
+    public = "This account at the identity provider is linked to somebody else here."
+
+
+class LastCredential(AuthError):
+    """Without this identity its user could not sign in any more."""
+
+    code = "last_credential"
+    public = "This is the only way in which you can sign in. Set a password or link another account first."
+
+
 # --- resources ----------------------------------------------------------------------------------------------------
 
 

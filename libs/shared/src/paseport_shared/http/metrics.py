@@ -26,13 +26,21 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from paseport_shared.domain.errors import (
+    ExternalSignInRefused,
     GrantRefusal,
+    IdentityTaken,
     InvalidCredentials,
     InvalidGrant,
     InvalidToken,
     Overloaded,
+    ProviderAnswerRefused,
+    ProviderDeclined,
+    ProviderUnavailable,
     TooManyAttempts,
     Unavailable,
+    UnknownProvider,
+    UnknownSignIn,
+    UnknownTransaction,
 )
 from paseport_shared.domain.models.refresh_token import Rotation
 from paseport_shared.domain.models.signing_key import KeyStatus
@@ -313,6 +321,23 @@ class IssuerMetrics(ServiceMetrics):
             "Sign-ins with a password, by outcome.",
             ("accepted",),
             ((InvalidCredentials, "refused"), (TooManyAttempts, "limited"), *_DOWN),
+        )
+        self.external_sign_ins = Outcomes(
+            self.registry,
+            "paseport_external_sign_in",
+            "Answers of identity providers, by outcome.",
+            ("accepted", "proof_needed", "linked"),
+            (
+                (UnknownSignIn, "unknown"),
+                (UnknownTransaction, "unknown"),
+                (ProviderDeclined, "declined"),
+                (ProviderAnswerRefused, "answer_refused"),
+                (ProviderUnavailable, "provider_unavailable"),
+                (ExternalSignInRefused, "refused"),
+                (IdentityTaken, "refused"),
+                (UnknownProvider, "refused"),
+                *_DOWN,
+            ),
         )
         durations = Histogram(
             "paseport_sign_duration_seconds",

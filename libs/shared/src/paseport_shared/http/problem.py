@@ -48,6 +48,7 @@ _TITLES: Final = {
     428: "Precondition Required",
     429: "Too Many Requests",
     500: "Internal Server Error",
+    502: "Bad Gateway",
     503: "Service Unavailable",
 }
 
@@ -60,6 +61,8 @@ class Challenge(enum.Enum):
     """No credential was presented: the challenge alone, without an error code."""
     INVALID_TOKEN = enum.auto()
     INSUFFICIENT_SCOPE = enum.auto()
+    REAUTHENTICATION = enum.auto()
+    """The token is good, the sign-in behind it too old (RFC 9470 §3)."""
     BASIC = enum.auto()
     """Id and secret are asked for (RFC 7617), where no token counts."""
 
@@ -92,6 +95,15 @@ PROBLEMS: Final[Mapping[type[AuthError], Row]] = {
     errors.AuthorizationRefused: Row(400),
     errors.UnknownTransaction: Row(404),
     errors.InvalidResetToken: Row(400),
+    errors.ReauthenticationRequired: Row(401, Challenge.REAUTHENTICATION),
+    errors.UnknownProvider: Row(400),
+    errors.UnknownSignIn: Row(400),
+    errors.ProviderDeclined: Row(400),
+    errors.ProviderAnswerRefused: Row(400),
+    errors.ProviderUnavailable: Row(502),
+    errors.ExternalSignInRefused: Row(403),
+    errors.IdentityTaken: Row(409),
+    errors.LastCredential: Row(409),
     errors.InsufficientScope: Row(403, Challenge.INSUFFICIENT_SCOPE),
     errors.InsufficientRole: Row(403),
     errors.NotFound: Row(404),
@@ -225,6 +237,9 @@ def _headers(error: AuthError, row: Row) -> Iterator[tuple[str, str]]:
         case Challenge.INSUFFICIENT_SCOPE:
             scope = error.required if isinstance(error, errors.InsufficientScope) else ""
             yield "WWW-Authenticate", f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'
+        case Challenge.REAUTHENTICATION:
+            max_age = error.max_age // timedelta(seconds=1) if isinstance(error, errors.ReauthenticationRequired) else 0
+            yield "WWW-Authenticate", f'{CHALLENGE}, error="insufficient_user_authentication", max_age="{max_age}"'
         case Challenge.BASIC:
             yield "WWW-Authenticate", BASIC_CHALLENGE
     retry_after = getattr(error, "retry_after", None)
@@ -290,7 +305,7 @@ def explain(error: Exception, rows: Mapping[type[AuthError], Row] = PROBLEMS) ->
     if problem is INTERNAL_ERROR:
         _log.error("internal_error", exc_info=error)
     else:
-        log = _log.warning if problem.status == 503 else _log.info
+        log = _log.warning if problem.status in (502, 503) else _log.info
         log("refused", code=problem.code, status=problem.status, reason=getattr(error, "reason", problem.code))
     return problem
 

@@ -25,9 +25,11 @@ async def begin_app_sign_in(
     jar: NamedDependency[Cookies],
     return_to: Text = None,
     login_hint: Text = None,
+    reauthenticate: Annotated[bool, QueryParameter()] = False,
 ) -> Response[Any]:
-    """Begin the app's sign-in. ``return_to`` is the path on which it goes on."""
-    begun = sign_in_app.begin(return_to, login_hint, jar.read_browser(request))
+    """Begin the app's sign-in. ``return_to`` is the path on which it goes on; ``reauthenticate``: ask again."""
+    browser = jar.read_browser(request)
+    begun = sign_in_app.begin(return_to, login_hint, browser, reauthenticate=reauthenticate)
     response = redirect(with_parameters(AUTHORIZE, dict(begun.parameters)))
     response.cookies.append(jar.browser(begun.browser))
     return response

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
+from paseport.secret import Secret
 from paseport_shared.domain.errors import InvalidRequest
 from paseport_shared.domain.models.authorization import AuthorizationResponse
 from paseport_shared.http.client_address import client_address
@@ -40,7 +41,7 @@ async def authorize(
 ) -> Response[Any]:
     """Begin a sign-in for a client."""
     parameters = parse_parameters(request.scope["query_string"])
-    return _step(await authorization(parameters, cookies_of(request, jar)), jar)
+    return step(await authorization(parameters, cookies_of(request, jar)), jar)
 
 
 @post(AUTHORIZE, status_code=303)
@@ -67,7 +68,7 @@ async def continue_authorization(
     jar: NamedDependency[Cookies],
 ) -> Response[Any]:
     """Go on with a request that waited for a sign-in or a consent."""
-    return _step(await authorization.resume(transaction, cookies_of(request, jar)), jar)
+    return step(await authorization.resume(transaction, cookies_of(request, jar)), jar)
 
 
 authorization_router = Router(
@@ -113,12 +114,13 @@ async def give_consent(
     return Continuation(continue_path(transaction_id))
 
 
-def cookies_of(request: Request[Any, Any, Any], jar: Cookies) -> BrowserCookies:
-    """Return what the browser holds."""
-    return BrowserCookies(jar.read_session(request), jar.read_browser(request), client_address(request))
+def cookies_of(request: Request[Any, Any, Any], jar: Cookies, browser: Secret[str] | None = None) -> BrowserCookies:
+    """Return what the browser holds; ``browser`` is the secret that it is given just now."""
+    return BrowserCookies(jar.read_session(request), browser or jar.read_browser(request), client_address(request))
 
 
-def _step(outcome: Outcome, jar: Cookies) -> Response[Any]:
+def step(outcome: Outcome, jar: Cookies) -> Response[Any]:
+    """Return where the browser goes with what was decided about its request."""
     if isinstance(outcome, AuthorizationResponse):
         return client_response(outcome)
     page = consent_path if isinstance(outcome, ConsentNeeded) else sign_in_path

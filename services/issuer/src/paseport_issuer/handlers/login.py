@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from litestar import Request, Response, post
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 from paseport.secret import Secret
-from paseport_shared.domain.errors import AuthenticationRequired
+from paseport_shared.domain.errors import AuthenticationRequired, InvalidRequest
 from paseport_shared.domain.models.client import Client
 from paseport_shared.http.client_address import client_address
 from paseport_shared.http.origin import refuse_foreign_origin, require_own_origin
@@ -20,6 +21,7 @@ from paseport_issuer.handlers.paths import continue_path
 from paseport_issuer.handlers.schemas.login import Continuation, LocalLoginRequest, PasswordResetRequest, TokenResponse
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.end_session import EndSession, EndSessionCommand
+from paseport_issuer.use_cases.leave_upstream import LeaveUpstream
 from paseport_issuer.use_cases.limit_attempts import LimitAttempts
 from paseport_issuer.use_cases.login_local import LoginLocal, LoginLocalCommand, SignedIn, TransactionOfBrowser
 from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset, RedeemResetCommand
@@ -27,6 +29,7 @@ from paseport_issuer.use_cases.refresh_tokens import RefreshCommand, RefreshToke
 from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
 
 Connection = ASGIConnection[Any, Any, Any, Any]
+_SIGNED_OUT: Final = ResponseSpec(None, description="Signed out, and there is nowhere to go on.")
 
 
 async def count_attempt(connection: Connection, _: BaseRouteHandler) -> None:
@@ -48,7 +51,11 @@ async def login_local(
 
     Inside a sign-in transaction there are no tokens yet: the answer says where the browser goes on.
     """
-    waiting = None if data.transaction is None else TransactionOfBrowser(data.transaction, jar.read_browser(request))
+    waiting = None
+    if data.transaction is not None:
+        waiting = TransactionOfBrowser(data.transaction, jar.read_browser(request), data.link)
+    elif data.link is not None:
+        raise InvalidRequest("a link waits in a transaction")
     command = LoginLocalCommand(data.username, Secret(data.password), caller, jar.read_session(request), waiting)
     signed_in = await login(command)
     if isinstance(signed_in, SignedIn):
@@ -81,17 +88,21 @@ def refresh_handler(refresh: RefreshTokens, client: Client, jar: Cookies) -> HTT
     return refresh_tokens
 
 
-@post("/auth/v1/logout", guards=[require_own_origin], status_code=204)
+@post("/auth/v1/logout", guards=[require_own_origin], status_code=200, responses={204: _SIGNED_OUT})
 async def logout(
     request: Request[Any, Any, Any],
     end_session: NamedDependency[EndSession],
     app_client: NamedDependency[Client],
     jar: NamedDependency[Cookies],
     caller: NamedDependency[Caller],
+    leave_upstream: NamedDependency[LeaveUpstream],
     all_sessions: Annotated[bool, QueryParameter(name="all")] = False,
-) -> Response[None]:
-    """Sign out this browser, or with ``all=true`` every device of its user."""
-    await end_session(
+) -> Response[Continuation | None]:
+    """Sign out this browser, or with ``all=true`` every device of its user.
+
+    Answers 204, or where the browser can end its session at the identity provider too.
+    """
+    upstream = await end_session(
         EndSessionCommand(
             jar.read_session(request),
             jar.read_refresh(request),
@@ -100,7 +111,10 @@ async def logout(
             caller=caller,
         )
     )
-    return Response(None, cookies=jar.cleared())
+    way_on = await leave_upstream(upstream)
+    if way_on is None:
+        return Response(None, status_code=204, cookies=jar.cleared())
+    return Response(Continuation(way_on), cookies=jar.cleared())
 
 
 # A foreign page could otherwise spend its visitors' tries, which are those of signing in.

@@ -20,6 +20,7 @@ from paseport_issuer.handlers.schemas.login import Continuation
 from paseport_issuer.handlers.schemas.oauth import LogoutConfirmation
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.end_session_by_client import EndSessionByClient, LogoutRequest, SignedOut
+from paseport_issuer.use_cases.leave_upstream import LeaveUpstream
 
 _PARAMETERS: Final = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
 
@@ -30,6 +31,7 @@ async def end_session_by_client(
     logout_by_client: NamedDependency[EndSessionByClient],
     jar: NamedDependency[Cookies],
     caller: NamedDependency[Caller],
+    leave_upstream: NamedDependency[LeaveUpstream],
 ) -> Response[Any]:
     """Sign out at a client's request, or ask the person first."""
     parameters = {
@@ -40,7 +42,7 @@ async def end_session_by_client(
         LogoutRequest(**asked, confirmed=False, cookies=cookies_of(request, jar), caller=caller)
     )
     if isinstance(outcome, SignedOut):
-        response = redirect(_way_on(outcome))
+        response = redirect(await _way_on(outcome, leave_upstream))
         response.cookies.extend(jar.cleared())
         return response
     return redirect(with_parameters(SIGN_OUT_PAGE, {name: value for name, value in asked.items() if value}))
@@ -70,6 +72,7 @@ async def confirm_logout(
     logout_by_client: NamedDependency[EndSessionByClient],
     jar: NamedDependency[Cookies],
     caller: NamedDependency[Caller],
+    leave_upstream: NamedDependency[LeaveUpstream],
 ) -> Response[Continuation]:
     """Sign out, as the person in front of the browser has confirmed."""
     outcome = await logout_by_client(
@@ -85,10 +88,10 @@ async def confirm_logout(
     )
     if not isinstance(outcome, SignedOut):
         raise InvalidRequest("a confirmed sign-out cannot need a confirmation")
-    return Response(Continuation(_way_on(outcome)), cookies=jar.cleared())
+    return Response(Continuation(await _way_on(outcome, leave_upstream)), cookies=jar.cleared())
 
 
-def _way_on(outcome: SignedOut) -> str:
+async def _way_on(outcome: SignedOut, leave_upstream: LeaveUpstream) -> str:
     if outcome.redirect_uri is None:
-        return SIGNED_OUT_PAGE
+        return await leave_upstream(outcome.upstream) or SIGNED_OUT_PAGE
     return with_parameters(outcome.redirect_uri, {} if outcome.state is None else {"state": outcome.state})

@@ -10,12 +10,15 @@ from litestar.params import FromPath
 from paseport.principal import Principal
 from paseport_shared.http.bearer import require_scope
 
+from paseport_issuer.handlers.schemas.external_sign_in import OwnIdentitiesResponse
 from paseport_issuer.handlers.schemas.me import AccessResponse, ConsentListResponse
 from paseport_issuer.use_cases.account_holder import AccountHolder
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.end_own_access import EndOwnAccess
 from paseport_issuer.use_cases.read_consents import ReadConsents
 from paseport_issuer.use_cases.read_own_access import ReadOwnAccess
+from paseport_issuer.use_cases.read_own_identities import ReadOwnIdentities
+from paseport_issuer.use_cases.unlink_identity import UnlinkIdentity
 from paseport_issuer.use_cases.withdraw_consent import WithdrawConsent
 
 
@@ -65,6 +68,22 @@ async def withdraw_own_consent(
     await withdraw(client_id, holder)
 
 
+@get("/identities")
+async def list_own_identities(
+    own_identities: NamedDependency[ReadOwnIdentities], holder: NamedDependency[AccountHolder]
+) -> OwnIdentitiesResponse:
+    """List the accounts at identity providers with which you can sign in."""
+    return OwnIdentitiesResponse.of(await own_identities(holder.user_id))
+
+
+@delete("/identities/{identity_id:uuid}")
+async def unlink_own_identity(
+    identity_id: FromPath[UUID], unlink: NamedDependency[UnlinkIdentity], holder: NamedDependency[AccountHolder]
+) -> None:
+    """Unlink one of them. Only a fresh sign-in may, and never the last thing that you can sign in with."""
+    await unlink.own(identity_id, holder)
+
+
 def provide_holder(principal: NamedDependency[Principal], caller: NamedDependency[Caller]) -> AccountHolder:
     """Dependency ``holder``: the person behind the token. A machine's token never covers scope ``account``."""
     claims = principal.claims
@@ -73,6 +92,7 @@ def provide_holder(principal: NamedDependency[Principal], caller: NamedDependenc
         claims.session_id,
         claims.family_id,
         caller.acting_as(claims.subject, claims.client_id),
+        claims.auth_time,
     )
 
 
@@ -86,5 +106,7 @@ own_account_router = Router(
         end_own_device,
         list_own_consents,
         withdraw_own_consent,
+        list_own_identities,
+        unlink_own_identity,
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
+from litestar.openapi import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 from paseport_shared.domain import errors
 from paseport_shared.domain.errors import AuthError
@@ -31,6 +32,9 @@ class OAuthErrorResponse(msgspec.Struct, frozen=True):
 
     error: str
     error_description: str
+
+
+REFUSED: Final = ResponseSpec(OAuthErrorResponse, generate_examples=False, description="A refusal (RFC 6749 §5.2).")
 
 
 def oauth_exception_handlers() -> ExceptionHandlersMap:

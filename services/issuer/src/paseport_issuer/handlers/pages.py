@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -20,9 +21,17 @@ _STYLE: Final = (
     ":root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}"
     "body{margin:0;min-height:100vh;display:grid;place-items:center;background:Canvas;color:CanvasText}"
     "main{max-width:32rem;padding:2rem}h1{font-size:1.25rem;margin:0 0 .5rem}p{margin:.5rem 0}"
-    "small{color:GrayText}button{font:inherit;padding:.5rem 1rem}"
+    "small{color:color-mix(in srgb,CanvasText 70%,Canvas)}button{font:inherit;padding:.5rem 1rem}"
 )
 _SUBMIT: Final = "document.forms[0].submit()"
+
+
+@dataclass(frozen=True, slots=True)
+class WayOn:
+    """A path of this origin, and what the link to it says."""
+
+    path: str
+    label: str
 
 
 def _digest(text: str) -> str:
@@ -56,15 +65,21 @@ def page_exception_handlers() -> ExceptionHandlersMap:
     """Return the handlers of routes that a person looks at: what is wrong is said on a page, never in a redirect."""
 
     def render(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        problem = explain(error)
-        kept = {name: value for name, value in problem.headers if name != "WWW-Authenticate"}
-        body = (
-            f"<h1>This sign-in cannot go on</h1><p>{escape(problem.detail)}</p>"
-            f"<p><small>Request {escape(request_id(request.scope))}</small></p>"
-        )
-        return _page(body, _POLICY, status=problem.status, headers=kept)
+        return problem_page(request, error)
 
     return {Exception: render}
+
+
+def problem_page(request: Request[Any, Any, Any], error: Exception, way_on: WayOn | None = None) -> Response[Any]:
+    """Return a page that says what is wrong, in our words alone, and where somebody can go on."""
+    problem = explain(error)
+    kept = {name: value for name, value in problem.headers if name != "WWW-Authenticate"}
+    link = "" if way_on is None else f'<p><a href="{escape(way_on.path)}">{escape(way_on.label)}</a></p>'
+    body = (
+        f"<h1>This sign-in cannot go on</h1><p>{escape(problem.detail)}</p>{link}"
+        f"<p><small>Request {escape(request_id(request.scope))}</small></p>"
+    )
+    return _page(body, _POLICY, status=problem.status, headers=kept)
 
 
 def _posting(response: AuthorizationResponse) -> Response[Any]:

@@ -6,13 +6,12 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, Router, post
 from litestar.di import NamedDependency
-from litestar.openapi import ResponseSpec
 from paseport.secret import Secret
 from paseport_shared.domain.errors import UnauthorizedClient, UnsupportedGrantType
 from paseport_shared.domain.models.client import Client, GrantType
 from paseport_shared.http.openapi import DESCRIBES_REFUSALS
 
-from paseport_issuer.handlers.oauth_errors import OAuthErrorResponse, oauth_exception_handlers
+from paseport_issuer.handlers.oauth_errors import REFUSED, oauth_exception_handlers
 from paseport_issuer.handlers.oauth_form import OAuthForm, client_credentials, read_form
 from paseport_issuer.handlers.schemas.oauth import ClientTokenResponse, IntrospectionResponse
 from paseport_issuer.use_cases.authenticate_client import AuthenticateClient
@@ -23,8 +22,7 @@ from paseport_issuer.use_cases.redeem_code import RedeemCode, RedeemCodeCommand
 from paseport_issuer.use_cases.refresh_tokens import RefreshCommand, RefreshTokens
 from paseport_issuer.use_cases.revoke_token import RevokeToken, RevokeTokenCommand
 
-_REFUSED = ResponseSpec(OAuthErrorResponse, generate_examples=False, description="A refusal (RFC 6749 §5.2).")
-_REFUSALS = {400: _REFUSED, 401: _REFUSED, 503: _REFUSED}
+_REFUSALS = {400: REFUSED, 401: REFUSED, 503: REFUSED}
 
 
 @post("/token", status_code=200, responses=_REFUSALS)

@@ -15,6 +15,8 @@ from paseport_shared.domain.models.user import User
 from paseport_shared.http.bearer import require_role, require_scope
 
 from paseport_issuer.handlers.etag import etag, expected_revision
+from paseport_issuer.handlers.fresh_sign_in import require_recent_sign_in
+from paseport_issuer.handlers.schemas.external_sign_in import OwnIdentitiesResponse
 from paseport_issuer.handlers.schemas.user_query import Cursor, parse_user_query
 from paseport_issuer.handlers.schemas.users import (
     ChangeUserRequest,
@@ -28,7 +30,9 @@ from paseport_issuer.use_cases.change_user import ChangeUser, ChangeUserCommand
 from paseport_issuer.use_cases.create_user import CreateUser, CreateUserCommand
 from paseport_issuer.use_cases.delete_user import DeleteUser, DeleteUserCommand
 from paseport_issuer.use_cases.issue_password_reset import IssuePasswordReset
+from paseport_issuer.use_cases.read_own_identities import ReadOwnIdentities
 from paseport_issuer.use_cases.read_users import ReadUsers
+from paseport_issuer.use_cases.unlink_identity import UnlinkIdentity
 
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="The ETag that was read.")]
 
@@ -64,7 +68,15 @@ async def create_user(
     """Create a user. Without a password the account has none until a reset link is used."""
     password = None if data.password is None else Secret(data.password)
     user = await create(
-        CreateUserCommand(data.username, data.email, data.display_name, frozenset(data.roles), password, admin)
+        CreateUserCommand(
+            data.username,
+            data.email,
+            data.display_name,
+            frozenset(data.roles),
+            password,
+            admin,
+            email_verified=data.email_verified,
+        )
     )
     return _answer(user, Location=f"/users/v1/{user.id}")
 
@@ -118,6 +130,25 @@ async def issue_password_reset(
     return PasswordResetResponse.of(await reset(user_id, admin))
 
 
+@get("/{user_id:uuid}/identities")
+async def list_identities(
+    user_id: FromPath[UUID], own_identities: NamedDependency[ReadOwnIdentities]
+) -> OwnIdentitiesResponse:
+    """List the accounts at identity providers with which a user can sign in."""
+    return OwnIdentitiesResponse.of(await own_identities(user_id))
+
+
+@delete("/{user_id:uuid}/identities/{identity_id:uuid}", guards=[require_recent_sign_in])
+async def unlink_identity(
+    user_id: FromPath[UUID],
+    identity_id: FromPath[UUID],
+    unlink: NamedDependency[UnlinkIdentity],
+    admin: NamedDependency[Actor],
+) -> None:
+    """Unlink one of them, the last one too: a reset link makes up for it."""
+    await unlink.of_user(identity_id, user_id, admin)
+
+
 def _answer(user: User, **headers: str) -> Response[UserResponse]:
     return Response(UserResponse.of(user), headers={"ETag": etag(user.revision), **headers})
 
@@ -133,5 +164,7 @@ users_router = Router(
         change_user,
         delete_user,
         issue_password_reset,
+        list_identities,
+        unlink_identity,
     ],
 )

@@ -29,10 +29,14 @@ class UserChange:
     display_name: str | None = None
     roles: frozenset[str] = frozenset()
     disabled: bool = False
+    email_verified: bool = False
 
     def applied_to(self, user: User) -> User:
-        """Return the user with the named fields replaced."""
-        return replace(user, **{name: getattr(self, name) for name in self.given})
+        """Return the user with the named fields replaced. A new address is nobody's yet, unless it is said to be."""
+        after = replace(user, **{name: getattr(self, name) for name in self.given})
+        if after.canonical_email != user.canonical_email and "email_verified" not in self.given:
+            after = replace(after, email_verified=False)
+        return after
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,10 @@ from paseport_issuer.use_cases.user_audit import audited
 
 @dataclass(frozen=True, slots=True)
 class CreateUserCommand:
-    """A user to be. Without ``password`` the account has none until its owner uses a reset link."""
+    """A user to be. Without ``password`` the account has none until its owner uses a reset link.
+
+    ``email_verified``: the administrator knows that the address is this person's.
+    """
 
     username: str
     email: str
@@ -28,6 +31,7 @@ class CreateUserCommand:
     roles: frozenset[str]
     password: Secret[str] | None
     actor: Actor
+    email_verified: bool = False
 
 
 class CreateUser:
@@ -73,6 +77,7 @@ class CreateUser:
             revision=1,
             created_at=now,
             updated_at=now,
+            email_verified=command.email_verified,
         )
         event = self._ids.audit_event(command.actor, "user.created", str(user.id), after=audited(user))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from paseport.clock import Clock
 from paseport.secret import Secret
 from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.linked_identity import UpstreamSession
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey, parse_refresh_token
 from paseport_shared.domain.models.session import Session, parse_session_cookie
 from paseport_shared.domain.ports.refresh_token_store import RefreshTokenStore
@@ -45,8 +46,12 @@ class EndSession:
         self._revoke = revoke
         self._clock = clock
 
-    async def __call__(self, command: EndSessionCommand) -> None:
-        """End the session. Raises ``Unavailable``: then sign-out is not done and the cookies stay for another try."""
+    async def __call__(self, command: EndSessionCommand) -> UpstreamSession | None:
+        """End the session, and return the one at an identity provider that it came out of.
+
+        Raises ``Unavailable``: then sign-out is not done and the cookies stay for another try.
+        """
+        upstream = None
         # Both cookies usually name one session. Where they do not, a browser that signs out holds neither any more.
         named = [await self._by_cookie(command), await self._by_refresh_token(command)]
         for session in {session.id: session for session in named if session is not None}.values():
@@ -55,6 +60,8 @@ class EndSession:
                 await self._revoke.everything_of(session.user_id, actor)
             else:
                 await self._revoke.session(session, actor)
+            upstream = upstream or session.upstream
+        return upstream
 
     async def _by_cookie(self, command: EndSessionCommand) -> Session | None:
         cookie = parse_session_cookie(command.session_cookie) if command.session_cookie else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from paseport.clock import Clock
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.id_token import IdTokenHint
+from paseport_shared.domain.models.linked_identity import UpstreamSession
 from paseport_shared.domain.models.session import Session
 from paseport_shared.domain.ports.id_token_reader import IdTokenReader
 from paseport_shared.domain.ports.session_store import SessionStore
@@ -35,10 +36,14 @@ class LogoutRequest:
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """Nobody is signed in any more. ``redirect_uri`` is where the client wants the browser, if it may say so."""
+    """Nobody is signed in any more. ``redirect_uri`` is where the client wants the browser, if it may say so.
+
+    ``upstream`` is the session at an identity provider that the ended one came out of.
+    """
 
     redirect_uri: str | None
     state: str | None
+    upstream: UpstreamSession | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ class EndSessionByClient:
             actor = request.caller.acting_as(str(session.user_id), client.client_id if client else "bff")
             await self._revoke.session(session, actor)
         if is_bad_hint or is_bad_target or request.post_logout_redirect_uri is None or hint is None:
-            return SignedOut(None, None)
+            return SignedOut(None, None, None if session is None else session.upstream)
         state = request.state if request.state is not None and len(request.state) <= _MAX_STATE else None
         return SignedOut(request.post_logout_redirect_uri, state)
 

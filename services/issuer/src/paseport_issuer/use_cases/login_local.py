@@ -7,18 +7,21 @@ from typing import Final
 
 from paseport.clock import Clock
 from paseport.secret import Secret
-from paseport_shared.domain.errors import InvalidCredentials
+from paseport_shared.domain.errors import InvalidCredentials, UnknownSignIn
 from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.external_sign_in import PendingLink
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.password_hasher import PasswordCheck, PasswordHasher
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.session_store import SessionStore
 
 from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.complete_external_sign_in import upstream_session
 from paseport_issuer.use_cases.find_held_session import find_held_session
 from paseport_issuer.use_cases.issue_tokens import IssuedTokens, IssueTokens
 from paseport_issuer.use_cases.limit_attempts import LimitAttempts
 from paseport_issuer.use_cases.open_session import OpenSession
+from paseport_issuer.use_cases.pending_links import PendingLinks
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
 from paseport_issuer.use_cases.sign_in_transactions import SignInTransactions
 
@@ -32,6 +35,8 @@ class TransactionOfBrowser:
 
     transaction_id: str
     browser: Secret[str] | None
+    link_id: str | None = None
+    """The pending link that the sign-in is to prove the account for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class LoginLocal:
         issue: IssueTokens,
         open_session: OpenSession,
         transactions: SignInTransactions,
+        pending_links: PendingLinks,
         sessions: SessionStore,
         revoke: RevokeAccess,
         clock: Clock,
@@ -81,6 +87,7 @@ class LoginLocal:
         self._issue = issue
         self._open_session = open_session
         self._transactions = transactions
+        self._pending_links = pending_links
         self._sessions = sessions
         self._revoke = revoke
         self._clock = clock
@@ -89,16 +96,20 @@ class LoginLocal:
         """Return the tokens of a new session, or, where a transaction waits for it, the session alone.
 
         Raises ``InvalidCredentials`` whatever is wrong, ``UnknownTransaction``, ``TooManyAttempts``, ``Overloaded``
-        while all hashing threads are busy, and ``Unavailable``.
+        while all hashing threads are busy, and ``Unavailable``; for a pending link also what ``PendingLinks`` raises.
         """
         waiting = command.transaction
+        pending = None
         if waiting is not None:
             await self._transactions.get(waiting.transaction_id, waiting.browser)
+            pending = await self._pending(waiting)
         user = await self._find(command.login)
         counter = await self._limits.on_account(command.login, user.id if user else None)
         check = await self._hasher.verify(command.password, user.password_hash if user else None)
         if user is None or user.disabled or check is PasswordCheck.MISMATCH:
             raise InvalidCredentials(_reason(user, check))
+        if pending is not None and user.id != pending.user_id:
+            raise InvalidCredentials(f"user {user.id} is not whom the link waits for")
 
         # Here, not at the end: what fails from now on is no guess, and must not lock out whoever tries again.
         await self._limits.forgive(counter)
@@ -109,11 +120,23 @@ class LoginLocal:
         if waiting is None:
             signed_in = await self._issue(user, self._client, amr=_AMR, caller=command.caller, upgraded_hash=upgraded)
         else:
-            new = self._open_session.make(user, amr=_AMR, caller=command.caller)
+            upstream = None
+            if pending is not None:
+                user = await self._pending_links.complete(pending, command.caller)
+                upstream = upstream_session(pending.provider_id, pending.identity)
+            new = self._open_session.make(user, amr=_AMR, caller=command.caller, upstream=upstream)
             await self._open_session.store(new, user, self._client, caller=command.caller, upgraded_hash=upgraded)
             signed_in = SignedIn(waiting.transaction_id, new.cookie)
         await self._end_replaced(command)
         return signed_in
+
+    async def _pending(self, waiting: TransactionOfBrowser) -> PendingLink | None:
+        if waiting.link_id is None:
+            return None
+        pending = await self._pending_links.get(waiting.link_id, waiting.browser)
+        if pending.transaction_id != waiting.transaction_id:
+            raise UnknownSignIn("the link waits in another transaction")
+        return pending
 
     async def _find(self, login: str) -> User | None:
         async def find(transaction: RecordTransaction) -> User | None:

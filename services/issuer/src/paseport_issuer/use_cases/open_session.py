@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from paseport.clock import Clock
 from paseport.secret import Secret
 from paseport_shared.domain.models.client import Client
+from paseport_shared.domain.models.linked_identity import UpstreamSession
 from paseport_shared.domain.models.session import Session, SessionPolicy, new_session_cookie
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.randomness import Randomness
@@ -45,8 +47,20 @@ class OpenSession:
         self._randomness = randomness
         self._ids = ids
 
-    def make(self, user: User, *, amr: tuple[str, ...], caller: Caller) -> NewSession:
-        """Return a session that begins now, and is known to nobody yet."""
+    def make(
+        self,
+        user: User,
+        *,
+        amr: tuple[str, ...],
+        caller: Caller,
+        auth_time: datetime | None = None,
+        upstream: UpstreamSession | None = None,
+    ) -> NewSession:
+        """Return a session that begins now, and is known to nobody yet.
+
+        ``auth_time`` is when the user was last asked for a credential, if not now; ``upstream`` is the session at an
+        identity provider that this one comes out of.
+        """
         now = self._clock.now()
         session_id = self._ids.id128()
         cookie, secret_hash = new_session_cookie(session_id, self._randomness.token_bytes(16))
@@ -55,12 +69,13 @@ class OpenSession:
             secret_hash=secret_hash,
             user_id=user.id,
             created_at=now,
-            auth_time=now,
+            auth_time=auth_time or now,
             last_seen_at=now,
             expires_at=now + self._policy.max_lifetime,
             amr=amr,
             user_agent=caller.user_agent,
             address=caller.address,
+            upstream=upstream,
         )
         return NewSession(session, cookie)
 

@@ -80,8 +80,18 @@ class SignInApp:
         self._key = key
         self._randomness = randomness
 
-    def begin(self, return_to: str | None, login_hint: str | None, browser: Secret[str] | None) -> AppSignIn:
-        """Return the app's authorization request. A way back that is no path of ours leads home (AZ-23)."""
+    def begin(
+        self,
+        return_to: str | None,
+        login_hint: str | None,
+        browser: Secret[str] | None,
+        *,
+        reauthenticate: bool = False,
+    ) -> AppSignIn:
+        """Return the app's authorization request. A way back that is no path of ours leads home (AZ-23).
+
+        ``reauthenticate``: whoever is signed in is asked again.
+        """
         secret = self._transactions.browser(browser)
         state_id = base62.encode_bytes(self._randomness.token_bytes(16))
         path = base64.urlsafe_b64encode(local_path(return_to).encode()).rstrip(b"=").decode("ascii")
@@ -95,6 +105,8 @@ class SignInApp:
             ("code_challenge", pkce.challenge_of(self._verifier(state_id, secret))),
             ("code_challenge_method", pkce.METHOD),
         ]
+        if reauthenticate:
+            parameters.append(("prompt", "login"))
         if login_hint:
             parameters.append(("login_hint", login_hint))
         return AppSignIn(tuple(parameters), secret)

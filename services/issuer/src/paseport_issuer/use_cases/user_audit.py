@@ -16,6 +16,7 @@ def audited(user: User) -> dict[str, object]:
     return {
         "roles": sorted(user.roles),
         "disabled": user.disabled,
+        "email_verified": user.email_verified,
         "has_password": user.password_hash is not None,
     }
 

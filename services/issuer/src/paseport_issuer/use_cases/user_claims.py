@@ -11,8 +11,7 @@ from paseport_shared.domain.models.user import User
 def claims_for(user: User, scope: Collection[str]) -> dict[str, UserClaim]:
     """Return the claims that ``scope`` covers (OIDC Core §5.1, §5.4), without ``sub``.
 
-    ``email_verified`` is false: no user has proven an address yet. A user without a display name goes by the user name,
-    because most clients have nothing else to greet somebody with.
+    A user without a display name goes by the user name, because most clients have nothing else to greet somebody with.
     """
     claims: dict[str, UserClaim] = {}
     if "profile" in scope:
@@ -21,7 +20,7 @@ def claims_for(user: User, scope: Collection[str]) -> dict[str, UserClaim]:
         claims["updated_at"] = int(user.updated_at.timestamp())
     if "email" in scope:
         claims["email"] = user.email
-        claims["email_verified"] = False
+        claims["email_verified"] = user.email_verified
     if "roles" in scope:
         claims["roles"] = tuple(sorted(user.roles))
     return claims

@@ -14,5 +14,5 @@ class KeyFileProblem(Exception):
         """Describe a file that is not a key file, or not a whole one."""
         return cls(
             f"{path} is not a key file: {detail}. Restore it from a backup; or move it away and start again with a new "
-            "key, which ends all tokens signed so far."
+            "key: then all tokens that this one signed end, and no secret that it sealed can be read again."
         )

@@ -22,6 +22,8 @@ from paseport_shared.domain.models.client_registry import ClientEntry, ClientPag
 from paseport_shared.domain.models.consent import Consent
 from paseport_shared.domain.models.due_projection import DueProjection
 from paseport_shared.domain.models.identifiers import canonical
+from paseport_shared.domain.models.identity_provider import IdentityProvider
+from paseport_shared.domain.models.linked_identity import LinkedIdentity
 from paseport_shared.domain.models.password_reset import PasswordReset
 from paseport_shared.domain.models.signing_key import KeyStatus, SigningKey
 from paseport_shared.domain.models.user import User, UserPage, UserQuery, UserSort
@@ -41,6 +43,8 @@ class _Tables:
     revocations: Mapping[tuple[RevocationKind, str], Revocation] = field(default_factory=dict)
     consents: Mapping[tuple[UUID, str], Consent] = field(default_factory=dict)
     password_resets: Mapping[UUID, PasswordReset] = field(default_factory=dict)
+    providers: Mapping[UUID, IdentityProvider] = field(default_factory=dict)
+    identities: Mapping[UUID, LinkedIdentity] = field(default_factory=dict)
     signing_keys: Mapping[tuple[str, int], SigningKey] = field(default_factory=dict)
     due_projections: Mapping[UUID, DueProjection] = field(default_factory=dict)
 
@@ -115,6 +119,8 @@ class MemoryRecordTransaction:
         self._revocations = MemoryRevocationRecord(draft)
         self._consents = MemoryConsentRepository(draft)
         self._password_resets = MemoryPasswordResetRepository(draft)
+        self._providers = MemoryProviderRepository(draft)
+        self._identities = MemoryLinkedIdentityRepository(draft)
         self._signing_keys = MemorySigningKeyRepository(draft)
         self._due_projections = MemoryDueProjections(draft)
 
@@ -147,6 +153,16 @@ class MemoryRecordTransaction:
     def consents(self) -> MemoryConsentRepository:
         """What users allowed clients."""
         return self._consents
+
+    @property
+    def providers(self) -> MemoryProviderRepository:
+        """Identity providers."""
+        return self._providers
+
+    @property
+    def identities(self) -> MemoryLinkedIdentityRepository:
+        """Linked identities."""
+        return self._identities
 
     @property
     def due_projections(self) -> MemoryDueProjections:
@@ -202,6 +218,7 @@ class MemoryUserRepository:
             users={key: user for key, user in tables.users.items() if key != user_id},
             password_resets={key: reset for key, reset in tables.password_resets.items() if key != user_id},
             consents={key: consent for key, consent in tables.consents.items() if consent.user_id != user_id},
+            identities={key: identity for key, identity in tables.identities.items() if identity.user_id != user_id},
         )
 
     async def replace_password_hash(self, user_id: UUID, *, old: str, new: str) -> bool:
@@ -493,6 +510,99 @@ class MemoryConsentRepository:
         kept = {key: consent for key, consent in tables.consents.items() if key != (user_id, client_id)}
         self._draft.tables = replace(tables, consents=kept)
         return len(kept) < len(tables.consents)
+
+
+class MemoryProviderRepository:
+    """A ``ProviderRepository``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def get(self, provider_id: UUID) -> IdentityProvider:
+        """See ``ProviderRepository.get``."""
+        provider = self._draft.tables.providers.get(provider_id)
+        if provider is None:
+            raise NotFound("no such provider")
+        return provider
+
+    async def find_by_name(self, name: str) -> IdentityProvider | None:
+        """See ``ProviderRepository.find_by_name``."""
+        named = (provider for provider in self._draft.tables.providers.values() if provider.name == name)
+        return next(named, None)
+
+    async def list_all(self) -> tuple[IdentityProvider, ...]:
+        """See ``ProviderRepository.list_all``."""
+        stored = self._draft.tables.providers.values()
+        return tuple(sorted(stored, key=lambda provider: (provider.position, provider.name)))
+
+    async def add(self, provider: IdentityProvider) -> None:
+        """See ``ProviderRepository.add``."""
+        if await self.find_by_name(provider.name) is not None:
+            raise AlreadyExists("name")
+        if provider.id in self._draft.tables.providers:
+            raise AlreadyExists("id")
+        self._put(provider)
+
+    async def update(self, provider: IdentityProvider, *, expected_revision: int) -> None:
+        """See ``ProviderRepository.update``."""
+        stored = await self.get(provider.id)
+        if stored.revision != expected_revision:
+            raise PreconditionFailed(f"revision is {stored.revision}")
+        self._put(replace(provider, name=stored.name))
+
+    def _put(self, provider: IdentityProvider) -> None:
+        tables = self._draft.tables
+        self._draft.tables = replace(tables, providers={**tables.providers, provider.id: provider})
+
+
+class MemoryLinkedIdentityRepository:
+    """A ``LinkedIdentityRepository``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def find(self, namespace: str, subject: str) -> LinkedIdentity | None:
+        """See ``LinkedIdentityRepository.find``."""
+        for identity in self._draft.tables.identities.values():
+            if (identity.namespace, identity.subject) == (namespace, subject):
+                return identity
+        return None
+
+    async def list_for_user(self, user_id: UUID) -> tuple[LinkedIdentity, ...]:
+        """See ``LinkedIdentityRepository.list_for_user``."""
+        linked = (identity for identity in self._draft.tables.identities.values() if identity.user_id == user_id)
+        return tuple(sorted(linked, key=lambda identity: (identity.linked_at, identity.id)))
+
+    async def add(self, identity: LinkedIdentity) -> None:
+        """See ``LinkedIdentityRepository.add``."""
+        tables = self._draft.tables
+        if await self.find(identity.namespace, identity.subject) is not None:
+            raise AlreadyExists("identity")
+        if identity.user_id not in tables.users:
+            raise NotFound("no such user")
+        if identity.id in tables.identities:
+            raise AlreadyExists("id")
+        self._put(identity)
+
+    async def note_use(self, identity_id: UUID, *, email: str | None, at: datetime) -> None:
+        """See ``LinkedIdentityRepository.note_use``."""
+        identity = self._draft.tables.identities.get(identity_id)
+        if identity is not None:
+            self._put(replace(identity, email=email, last_used_at=at))
+
+    async def remove(self, identity_id: UUID, user_id: UUID) -> LinkedIdentity | None:
+        """See ``LinkedIdentityRepository.remove``."""
+        tables = self._draft.tables
+        identity = tables.identities.get(identity_id)
+        if identity is None or identity.user_id != user_id:
+            return None
+        remaining = {key: other for key, other in tables.identities.items() if key != identity_id}
+        self._draft.tables = replace(tables, identities=remaining)
+        return identity
+
+    def _put(self, identity: LinkedIdentity) -> None:
+        tables = self._draft.tables
+        self._draft.tables = replace(tables, identities={**tables.identities, identity.id: identity})
 
 
 class MemorySigningKeyRepository:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from paseport_shared.adapters.memory.outage import MemoryOutage
@@ -11,15 +13,18 @@ from paseport_shared.adapters.memory.tidying import TidyingPace
 from paseport_shared.domain.errors import AlreadyExists
 from paseport_shared.domain.models.session import Session, SessionPolicy
 
+Key = TypeVar("Key", bound=Hashable)
+
 
 class MemorySessionStore:
-    """``SessionStore`` in two dicts. No method awaits between reading and writing, so each is one atomic step."""
+    """``SessionStore`` in dicts. No method awaits between reading and writing, so each is one atomic step."""
 
     def __init__(self, policy: SessionPolicy, outage: MemoryOutage | None = None) -> None:
         self._policy = policy
         self._outage = outage or MemoryOutage()
         self._sessions: dict[str, Session] = {}
         self._by_user: dict[UUID, set[str]] = {}
+        self._by_upstream: dict[tuple[str, str], set[str]] = {}
         self._pace = TidyingPace()
 
     async def create(self, session: Session) -> None:
@@ -31,6 +36,8 @@ class MemorySessionStore:
             self._tidy(session.created_at)
         self._sessions[session.id] = session
         self._by_user.setdefault(session.user_id, set()).add(session.id)
+        if (upstream := _upstream(session)) is not None:
+            self._by_upstream.setdefault(upstream, set()).add(session.id)
 
     async def find(self, session_id: str, now: datetime) -> Session | None:
         """Return the session while it is live, else None."""
@@ -55,9 +62,12 @@ class MemorySessionStore:
     async def list_for_user(self, user_id: UUID, now: datetime) -> tuple[Session, ...]:
         """Return the user's live sessions, the most recently used first."""
         self._outage.check()
-        sessions = (self._sessions[session_id] for session_id in self._by_user.get(user_id, ()))
-        live = [session for session in sessions if session.is_live(now, self._policy)]
-        return tuple(sorted(live, key=lambda session: session.last_seen_at, reverse=True))
+        return self._live(self._by_user.get(user_id, ()), now)
+
+    async def list_for_upstream(self, namespace: str, session_id: str, now: datetime) -> tuple[Session, ...]:
+        """Return the live sessions that came out of this session at a provider, the most recently used first."""
+        self._outage.check()
+        return self._live(self._by_upstream.get((namespace, session_id), ()), now)
 
     async def end_all(self, user_id: UUID) -> tuple[Session, ...]:
         """Remove all of the user's sessions and return them."""
@@ -65,14 +75,18 @@ class MemorySessionStore:
         removed = [self._remove(session_id) for session_id in tuple(self._by_user.get(user_id, ()))]
         return tuple(session for session in removed if session is not None)
 
+    def _live(self, session_ids: Iterable[str], now: datetime) -> tuple[Session, ...]:
+        sessions = (self._sessions[session_id] for session_id in session_ids)
+        live = [session for session in sessions if session.is_live(now, self._policy)]
+        return tuple(sorted(live, key=lambda session: session.last_seen_at, reverse=True))
+
     def _remove(self, session_id: str) -> Session | None:
         session = self._sessions.pop(session_id, None)
         if session is None:
             return None
-        of_user = self._by_user[session.user_id]
-        of_user.discard(session_id)
-        if not of_user:
-            del self._by_user[session.user_id]
+        _unlist(self._by_user, session.user_id, session_id)
+        if (upstream := _upstream(session)) is not None:
+            _unlist(self._by_upstream, upstream, session_id)
         return session
 
     def _tidy(self, now: datetime) -> None:
@@ -80,3 +94,16 @@ class MemorySessionStore:
             if not session.is_live(now, self._policy):
                 self._remove(session.id)
         self._pace.swept(len(self._sessions))
+
+
+def _upstream(session: Session) -> tuple[str, str] | None:
+    """Return what ``list_for_upstream`` finds the session by, None where there is no such thing."""
+    if session.upstream is None or session.upstream.session_id is None:
+        return None
+    return session.upstream.namespace, session.upstream.session_id
+
+
+def _unlist(index: dict[Key, set[str]], key: Key, session_id: str) -> None:
+    index[key].discard(session_id)
+    if not index[key]:
+        del index[key]

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from paseport_shared.adapters.sql.session import ConstraintViolated, SqlSession
 from paseport_shared.adapters.sql.tables import clients
+from paseport_shared.adapters.sql.types import is_storable
 from paseport_shared.domain.errors import AlreadyExists, NotFound, PreconditionFailed
 from paseport_shared.domain.models.client import (
     ApplicationType,
@@ -72,7 +73,7 @@ class SqlClientRepository:
     async def page(self, query: ClientQuery) -> ClientPage:
         """See ``ClientRepository.page``."""
         needle = canonical(query.search)
-        if not _is_storable(needle):
+        if not is_storable(needle):
             return ClientPage(items=(), next=None, total=0)
         conditions: list[sa.ColumnElement[bool]] = [
             clients.c.deleted_at.is_(None),
@@ -98,7 +99,7 @@ class SqlClientRepository:
 
     async def find_entry(self, client_id: str) -> ClientEntry | None:
         """See ``ClientRepository.find_entry``."""
-        if not _is_storable(client_id):
+        if not is_storable(client_id):
             return None
         found = await self._entries(sa.select(clients).where(clients.c.client_id == client_id))
         return found[0] if found else None
@@ -221,11 +222,6 @@ def _duration(seconds: int | None) -> timedelta | None:
 
 def _is_revision(client_id: str, revision: int) -> sa.ColumnElement[bool]:
     # People send revisions (If-Match) and ids. What no column can hold is simply not the stored one.
-    if not 0 <= revision <= _MAX_BIGINT or not _is_storable(client_id):
+    if not 0 <= revision <= _MAX_BIGINT or not is_storable(client_id):
         return sa.false()
     return sa.and_(clients.c.client_id == client_id, clients.c.revision == revision, clients.c.deleted_at.is_(None))
-
-
-def _is_storable(text: str) -> bool:
-    """Say whether text can be encoded: JSON can spell lone surrogates, UTF-8 cannot."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)

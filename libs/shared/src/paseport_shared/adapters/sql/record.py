@@ -16,8 +16,10 @@ from paseport_shared.adapters.sql.client_repository import SqlClientRepository
 from paseport_shared.adapters.sql.consent_repository import SqlConsentRepository
 from paseport_shared.adapters.sql.due_projections import SqlDueProjections
 from paseport_shared.adapters.sql.engine import capacity_of
+from paseport_shared.adapters.sql.linked_identity_repository import SqlLinkedIdentityRepository
 from paseport_shared.adapters.sql.password_reset_repository import SqlPasswordResetRepository
 from paseport_shared.adapters.sql.places import Places
+from paseport_shared.adapters.sql.provider_repository import SqlProviderRepository
 from paseport_shared.adapters.sql.revocation_record import SqlRevocationRecord
 from paseport_shared.adapters.sql.session import SqlSession
 from paseport_shared.adapters.sql.signing_key_repository import SqlSigningKeyRepository
@@ -124,6 +126,8 @@ class SqlRecordTransaction:
         self._revocations = SqlRevocationRecord(session)
         self._consents = SqlConsentRepository(session)
         self._password_resets = SqlPasswordResetRepository(session)
+        self._providers = SqlProviderRepository(session)
+        self._identities = SqlLinkedIdentityRepository(session)
         self._signing_keys = SqlSigningKeyRepository(session)
         self._due_projections = SqlDueProjections(session)
 
@@ -156,6 +160,16 @@ class SqlRecordTransaction:
     def consents(self) -> SqlConsentRepository:
         """What users allowed clients."""
         return self._consents
+
+    @property
+    def providers(self) -> SqlProviderRepository:
+        """Identity providers."""
+        return self._providers
+
+    @property
+    def identities(self) -> SqlLinkedIdentityRepository:
+        """Linked identities."""
+        return self._identities
 
     @property
     def due_projections(self) -> SqlDueProjections:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -61,3 +61,14 @@ def digest(size: int) -> TypeEngine[bytes]:
 def octets(length: int) -> TypeEngine[bytes]:
     """Return at most ``length`` bytes."""
     return sa.LargeBinary(length).with_variant(mysql.VARBINARY(length), "mysql", "mariadb")
+
+
+def is_storable(value: str, column: sa.Column[Any] | None = None) -> bool:
+    """Say whether text can be encoded (JSON can spell lone surrogates, UTF-8 cannot) and fits into the column.
+
+    Whoever looks for other text is simply not told of any row. SQLite would keep text of any length.
+    """
+    length = None if column is None else getattr(column.type, "length", None)
+    if length is not None and len(value) > length:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in value)

@@ -13,6 +13,7 @@ from paseport.subject import SubjectState
 
 from paseport_shared.adapters.sql.session import ConstraintViolated, SqlSession
 from paseport_shared.adapters.sql.tables import user_roles, users
+from paseport_shared.adapters.sql.types import is_storable
 from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed
 from paseport_shared.domain.models.identifiers import canonical
 from paseport_shared.domain.models.roles import ADMIN
@@ -38,7 +39,7 @@ class SqlUserRepository:
     async def find_by_login(self, login: str) -> User | None:
         """See ``UserRepository.find_by_login``."""
         wanted = canonical(login)
-        if not _is_storable(wanted):
+        if not is_storable(wanted):
             return None
         column = users.c.canonical_email if "@" in wanted else users.c.canonical_username
         # One statement, whether there is such a user or not: a second one for the roles of those who exist would show
@@ -74,7 +75,7 @@ class SqlUserRepository:
         await self._replace_roles(user.id, user.roles)
 
     async def delete(self, user_id: UUID, *, expected_revision: int) -> None:
-        """See ``UserRepository.delete``. Roles and reset links go with the user (foreign keys)."""
+        """See ``UserRepository.delete``. Foreign keys take along whatever is of this user."""
         deleted = await self._session.execute(sa.delete(users).where(_is_revision(user_id, expected_revision)))
         if deleted.rowcount == 0:
             raise await self._missed(user_id)
@@ -200,6 +201,7 @@ def _row(user: User) -> dict[str, Any]:
         "revision": user.revision,
         "created_at": user.created_at,
         "updated_at": user.updated_at,
+        "email_verified": user.email_verified,
     }
 
 
@@ -217,6 +219,7 @@ def _user(row: sa.Row[Any], roles: Iterable[str]) -> User:
         revision=row.revision,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        email_verified=row.email_verified,
     )
 
 
@@ -231,7 +234,7 @@ def _conditions(query: UserQuery) -> list[sa.ColumnElement[bool]] | None:
     """Return what a user must satisfy, or None where nobody can."""
     conditions: list[sa.ColumnElement[bool]] = []
     needle = canonical(query.search)
-    if not _is_storable(needle) or not _is_storable(query.role or ""):
+    if not is_storable(needle) or not is_storable(query.role or ""):
         return None
     if needle:
         # INSTR, not LIKE: no character of the search means anything but itself, and its length has no limit.
@@ -259,7 +262,7 @@ def _position(sort: UserSort, user: User) -> str:
 def _is_behind(sort_key: sa.Column[Any], query: UserQuery) -> sa.ColumnElement[bool]:
     """Return the condition that a row comes after ``query.after``. Raises ``InvalidRequest`` for a made-up position."""
     text, user_id = query.after or ("", UUID(int=0))
-    if not _is_storable(text):
+    if not is_storable(text):
         raise InvalidRequest("the page position is not text")
     key: str | datetime = _read_time(text) if query.sort == "created_at" else text
     if query.descending:
@@ -275,8 +278,3 @@ def _read_time(text: str) -> datetime:
     if at.utcoffset() != timedelta(0):
         raise InvalidRequest("the page position is not in UTC")
     return at
-
-
-def _is_storable(text: str) -> bool:
-    """Say whether text can be encoded: JSON can spell lone surrogates, UTF-8 cannot."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -12,6 +12,7 @@ from uuid import UUID
 from paseport.secret import Secret
 
 from paseport_shared.domain.models import base62
+from paseport_shared.domain.models.linked_identity import UpstreamSession
 
 _COOKIE = re.compile(
     rf"pss_(?P<id>[{base62.ALPHABET}]{{22}})_(?P<secret>[{base62.ALPHABET}]{{22}})_(?P<crc>[{base62.ALPHABET}]{{6}})"
@@ -32,7 +33,8 @@ class Session:
 
     ``id`` is the ``sid`` that access tokens carry, so resource servers see it; the browser's cookie also holds a
     secret of which only the SHA-256 is kept. Whoever sees a token, or the store, cannot take over the session.
-    ``address`` and ``user_agent`` are shown to its owner only.
+    ``address`` and ``user_agent`` are shown to its owner only. ``upstream`` is the session at an identity provider that
+    it came out of.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Session:
     amr: tuple[str, ...]
     user_agent: str | None
     address: str | None
+    upstream: UpstreamSession | None = None
 
     def is_live(self, now: datetime, policy: SessionPolicy) -> bool:
         """Say whether the session may still be used: neither idle too long nor past its absolute end."""

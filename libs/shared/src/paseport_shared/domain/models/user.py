@@ -17,7 +17,8 @@ class User:
 
     ``version`` is the token version: access tokens carry it as ``ver`` and die when it grows (disable, password
     reset, delete). ``revision`` counts every stored change and becomes the ETag. ``password_hash`` is None where the
-    account has no password.
+    account has no password. ``email_verified`` says that the account is known to be the mailbox owner's: an
+    administrator said so, or an identity provider that is trusted with it.
     """
 
     id: UUID
@@ -32,6 +33,7 @@ class User:
     revision: int
     created_at: datetime
     updated_at: datetime
+    email_verified: bool = False
 
     @property
     def canonical_username(self) -> str:

@@ -9,7 +9,9 @@ from paseport_shared.domain.ports.audit_log import AuditLog
 from paseport_shared.domain.ports.client_repository import ClientRepository
 from paseport_shared.domain.ports.consent_repository import ConsentRepository
 from paseport_shared.domain.ports.due_projections import DueProjections
+from paseport_shared.domain.ports.linked_identity_repository import LinkedIdentityRepository
 from paseport_shared.domain.ports.password_reset_repository import PasswordResetRepository
+from paseport_shared.domain.ports.provider_repository import ProviderRepository
 from paseport_shared.domain.ports.revocation_record import RevocationRecord
 from paseport_shared.domain.ports.signing_key_repository import SigningKeyRepository
 from paseport_shared.domain.ports.user_repository import UserRepository
@@ -48,6 +50,16 @@ class RecordTransaction(Protocol):
     @property
     def consents(self) -> ConsentRepository:
         """What users allowed clients."""
+        ...
+
+    @property
+    def providers(self) -> ProviderRepository:
+        """Identity providers."""
+        ...
+
+    @property
+    def identities(self) -> LinkedIdentityRepository:
+        """Linked identities."""
         ...
 
     @property

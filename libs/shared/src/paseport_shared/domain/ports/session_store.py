@@ -39,6 +39,13 @@ class SessionStore(Protocol):
         """Return the user's live sessions, the most recently used first."""
         ...
 
+    async def list_for_upstream(self, namespace: str, session_id: str, now: datetime) -> tuple[Session, ...]:
+        """Return the live sessions that came out of this session at a provider, the most recently used first.
+
+        ``session_id`` is the provider's ``sid``. Any text may be asked for.
+        """
+        ...
+
     async def end_all(self, user_id: UUID) -> tuple[Session, ...]:
         """Remove all of the user's sessions and return them."""
         ...

@@ -21,6 +21,8 @@ class LocalLoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     password: Password
     transaction: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     """The sign-in transaction that waits for this, as the address of the sign-in page names it."""
+    link: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    """The identity that waits to be linked to this account, as the address of the page that asks names it."""
 
 
 class Continuation(msgspec.Struct, frozen=True):

@@ -20,27 +20,33 @@ _Roles = Annotated[list[Annotated[str, msgspec.Meta(max_length=320)]], msgspec.M
 
 
 class CreateUserRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A new user. Without ``password`` the account has none until a reset link is used."""
+    """A new user. Without ``password`` the account has none until a reset link is used.
+
+    ``email_verified`` says that the address is known to be this person's: an identity provider that is trusted with
+    addresses then signs them in without asking for a password.
+    """
 
     username: _Text
     email: _Text
     roles: _Roles
     password: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_LENGTH)] | None = None
     display_name: _Text | None = None
+    email_verified: bool = False
 
 
 class ReplaceUserRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of a user that an administrator decides."""
+    """All of a user that an administrator decides. Without ``email_verified`` a new address is not verified."""
 
     username: _Text
     email: _Text
     display_name: _Text | None
     roles: _Roles
     disabled: bool
+    email_verified: bool | UnsetType = UNSET
 
     def change(self) -> UserChange:
         """Return the change that sets every field."""
-        return _change(msgspec.structs.asdict(self))
+        return _change(_named(self))
 
 
 class ChangeUserRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,10 +57,11 @@ class ChangeUserRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     display_name: _Text | UnsetType | None = UNSET
     roles: _Roles | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
+    email_verified: bool | UnsetType = UNSET
 
     def change(self) -> UserChange:
         """Return the change that sets the named fields."""
-        return _change({name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET})
+        return _change(_named(self))
 
 
 class UserResponse(msgspec.Struct, frozen=True):
@@ -63,6 +70,7 @@ class UserResponse(msgspec.Struct, frozen=True):
     id: UUID
     username: str
     email: str
+    email_verified: bool
     display_name: str | None
     roles: list[str]
     disabled: bool
@@ -78,6 +86,7 @@ class UserResponse(msgspec.Struct, frozen=True):
             id=user.id,
             username=user.username,
             email=user.email,
+            email_verified=user.email_verified,
             display_name=user.display_name,
             roles=sorted(user.roles),
             disabled=user.disabled,
@@ -106,6 +115,10 @@ class PasswordResetResponse(msgspec.Struct, frozen=True):
     def of(reset: IssuedReset) -> PasswordResetResponse:
         """Return the answer for a link."""
         return PasswordResetResponse(reset.url.reveal(), reset.expires_at)
+
+
+def _named(request: ReplaceUserRequest | ChangeUserRequest) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(request).items() if value is not UNSET}
 
 
 def _change(values: dict[str, Any]) -> UserChange:
