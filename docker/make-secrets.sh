@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 say() { echo "make-secrets.sh: $*"; }
 command -v openssl > /dev/null || { say "needs openssl"; exit 1; }
 
-mkdir -p secrets secrets/vault data
+mkdir -p secrets secrets/vault secrets/rauthy-bootstrap data
 for folder in mariadb redis-1 redis-2 redis-3 sentinel-1 sentinel-2 sentinel-3 vault vault-trial rauthy; do
     mkdir -p "data/$folder"
 done
@@ -60,6 +60,10 @@ certificate rauthy idp.localhost "DNS:idp.localhost"
 
 # --- the sample identity provider ------------------------------------------------------------------------------------------
 
+password rauthy_user_password
+# Rauthy takes no client secret of fewer than 64 characters.
+if is_missing rauthy_client_secret; then openssl rand -hex 32 | tr -d '\n' | put rauthy_client_secret; fi
+
 if is_missing rauthy.toml; then
     key_id=$(openssl rand -hex 4)
     put rauthy.toml << TOML
@@ -72,7 +76,6 @@ node_id = 1
 nodes = ["1 localhost:8100 localhost:8200"]
 secret_raft = "$(openssl rand -hex 24)"
 secret_api = "$(openssl rand -hex 24)"
-wal_ignore_lock = true
 
 [encryption]
 keys = ["$key_id/$(openssl rand -base64 32)"]
@@ -80,6 +83,11 @@ key_active = "$key_id"
 
 [events]
 email = "admin@localhost"
+
+[http_client]
+root_ca_bundle = """
+$(cat secrets/ca_certificate.pem)
+"""
 
 [mfa]
 admin_force_mfa = false
@@ -96,6 +104,57 @@ key_path = "tls/tls.key"
 rp_id = "idp.localhost"
 rp_origin = "https://idp.localhost:8090"
 TOML
+fi
+
+# What it knows when it starts for the first time, and never reads again: Paseport as a client, and somebody to sign in as.
+if [ -e .env ]; then settings=.env; else settings=.env.example; fi
+origin=$(sed -n 's/^PASEPORT_PUBLIC_ORIGIN=//p' "$settings")
+
+if is_missing rauthy-bootstrap/groups.json; then
+    put rauthy-bootstrap/groups.json << JSON
+[{"name": "staff"}]
+JSON
+fi
+if is_missing rauthy-bootstrap/users.json; then
+    put rauthy-bootstrap/users.json << JSON
+[
+  {
+    "email": "member@company.example",
+    "preferred_username": "member",
+    "given_name": "Member",
+    "family_name": "Example",
+    "password": {"Plain": "$(cat secrets/rauthy_user_password)"},
+    "roles": ["user"],
+    "groups": ["staff"],
+    "enabled": true,
+    "email_verified": true
+  }
+]
+JSON
+fi
+if is_missing rauthy-bootstrap/clients.json; then
+    put rauthy-bootstrap/clients.json << JSON
+[
+  {
+    "id": "paseport",
+    "name": "Paseport",
+    "secret": {"Plain": "$(cat secrets/rauthy_client_secret)"},
+    "redirect_uris": ["$origin/auth/v1/oauth/callback/rauthy"],
+    "post_logout_redirect_uris": ["$origin/signed-out"],
+    "backchannel_logout_uri": "$origin/auth/v1/oauth/backchannel-logout/rauthy",
+    "enabled": true,
+    "flows_enabled": ["authorization_code"],
+    "access_token_alg": "EdDSA",
+    "id_token_alg": "EdDSA",
+    "auth_code_lifetime": 60,
+    "access_token_lifetime": 300,
+    "scopes": ["openid", "profile", "email", "groups"],
+    "default_scopes": ["openid"],
+    "challenges": ["S256"],
+    "force_mfa": false
+  }
+]
+JSON
 fi
 
 # --- who owns all this ---------------------------------------------------------------------------------------------------

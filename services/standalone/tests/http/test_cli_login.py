@@ -133,6 +133,8 @@ async def test_the_request_is_that_of_a_native_client(laptop: Installation, pase
         assert (parameters["client_id"], parameters["code_challenge_method"]) == ("cli", "S256")
         assert command.redirect_uri.startswith("http://127.0.0.1:")
         assert len(parameters["state"]) >= 32
+        # So that what needs a fresh sign-in can be done with it (AD-14).
+        assert parameters["prompt"] == "login"
     finally:
         await command.stop()
 

@@ -97,6 +97,29 @@ class Installation:
         assert process.returncode is not None
         return Ended(process.returncode, out.decode(), err.decode())
 
+    async def run_at_terminal(self, typed: str, *arguments: str, **settings: str) -> Ended:
+        """Run a command to its end, and type a line once it asks for one."""
+        keyboard, terminal = os.openpty()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.command(*arguments),
+                stdin=terminal,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=self.environment(**settings),
+                # With a terminal of its own it would ask whoever runs the tests.
+                start_new_session=True,
+            )
+            assert process.stderr is not None
+            asked = await asyncio.wait_for(process.stderr.readuntil(b": "), DEADLINE_SECONDS)
+            os.write(keyboard, f"{typed}\n".encode())
+            out, err = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
+        finally:
+            os.close(keyboard)
+            os.close(terminal)
+        assert process.returncode is not None
+        return Ended(process.returncode, out.decode(), (asked + err).decode())
+
     @contextlib.asynccontextmanager
     async def started(self, **settings: str) -> AsyncIterator[Running]:
         """Serve until the block ends. The log is added to ``log``."""

@@ -16,6 +16,7 @@ from paseport_standalone.cli.keys import keys
 from paseport_standalone.cli.login import login, logout
 from paseport_standalone.cli.migrate import migrate
 from paseport_standalone.cli.output import Output
+from paseport_standalone.cli.providers import providers
 from paseport_standalone.cli.run import run
 from paseport_standalone.cli.users import users
 from paseport_standalone.cli.verifiers import verifiers
@@ -44,6 +45,7 @@ app.command("logout")(logout)
 app.add_typer(users, name="users")
 app.add_typer(clients, name="clients")
 app.add_typer(verifiers, name="verifiers")
+app.add_typer(providers, name="providers")
 app.add_typer(keys, name="keys")
 app.command("version")(version)
 
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CommandFailed as error:
         _fail(words, error)
     except TyperException as error:
-        if not words or words[-1] in ("users", "clients", "verifiers", "keys"):
+        if not words or words[-1] in ("users", "clients", "verifiers", "providers", "keys"):
             # Asked for nothing: the message is the help text.
             sys.stderr.write(error.format_message() + "\n")
             sys.exit(USAGE)

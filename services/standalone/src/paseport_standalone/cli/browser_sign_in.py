@@ -122,6 +122,8 @@ def _request(endpoint: str, redirect_uri: str, verifier: str, state: str) -> str
         "state": state,
         "code_challenge": challenge,
         "code_challenge_method": "S256",
+        # Some commands need a sign-in of just now, which a session that the browser still has is not.
+        "prompt": "login",
     }
     return f"{endpoint}?{urlencode(parameters)}"
 

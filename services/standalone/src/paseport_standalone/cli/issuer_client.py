@@ -16,6 +16,14 @@ from paseport_shared.domain.models.identifiers import canonical
 from paseport_standalone.cli.browser_sign_in import refreshed
 from paseport_standalone.cli.errors import NOT_RUNNING, CommandFailed
 from paseport_standalone.cli.issuer_http import answer, issuer_url, open_here, open_issuer, read
+from paseport_standalone.cli.provider_views import (
+    Findings,
+    IdentityList,
+    PresetList,
+    PresetView,
+    ProviderList,
+    ProviderView,
+)
 from paseport_standalone.cli.sign_ins import SignIns
 from paseport_standalone.data_folder import DataFolder, DataFolderProblem
 from paseport_standalone.settings import find_config_folder, find_data_folder, find_issuer
@@ -23,6 +31,7 @@ from paseport_standalone.settings import find_config_folder, find_data_folder, f
 _PAGE: Final = 200
 _FOR_VERIFIERS: Final = frozenset({"feed", "principals"})
 """Below the path of verifiers, and none of them."""
+_PROVIDERS: Final = "/auth/v1/providers"
 _SPARE_SECONDS: Final = 60.0
 """How long an access token must still be good to begin a command with it."""
 
@@ -35,6 +44,7 @@ class UserView(msgspec.Struct, frozen=True):
     id: str
     username: str
     email: str
+    email_verified: bool
     display_name: str | None
     roles: tuple[str, ...]
     disabled: bool
@@ -187,6 +197,14 @@ class IssuerClient:
         """Make a link with which its holder sets a new password once."""
         return read(self._send("POST", f"/users/v1/{user_id}/password-reset"), ResetLink)
 
+    def identities(self, user_id: str) -> IdentityList:
+        """Return the accounts at identity providers with which a user signs in."""
+        return read(self._send("GET", f"/users/v1/{user_id}/identities"), IdentityList)
+
+    def unlink_identity(self, user_id: str, identity_id: str) -> None:
+        """Take one of them away, the last one too."""
+        self._send("DELETE", f"/users/v1/{user_id}/identities/{identity_id}")
+
     def clients(self, query: dict[str, str]) -> Page[ClientView]:
         """Return one page of clients; ``query`` is that of ``GET /clients/v1``."""
         return read(self._send("GET", "/clients/v1", params=query), Page[ClientView])
@@ -241,6 +259,42 @@ class IssuerClient:
     def roll_verifier_secret(self, verifier_id: str, previous_expires_in: int) -> RolledSecret:
         """Make a new secret for a verifier."""
         return self._roll_secret(_verifier_path(verifier_id), previous_expires_in)
+
+    def presets(self) -> tuple[PresetView, ...]:
+        """Return what is known about widespread identity providers."""
+        return read(self._send("GET", f"{_PROVIDERS}/presets"), PresetList).items
+
+    def providers(self) -> ProviderList:
+        """Return every identity provider."""
+        return read(self._send("GET", _PROVIDERS), ProviderList)
+
+    def find_provider(self, name: str) -> ProviderView:
+        """Return the identity provider with this name or id."""
+        for provider in self.providers().items:
+            if name in (provider.name, provider.id):
+                return provider
+        advice = "See `paseport providers list`."
+        raise CommandFailed("not_found", f"There is no identity provider {name}.", advice=advice)
+
+    def create_provider(self, provider: dict[str, object]) -> ProviderView:
+        """Register an identity provider."""
+        return read(self._send("POST", _PROVIDERS, json=provider), ProviderView)
+
+    def change_provider(self, name: str, changes: dict[str, object]) -> ProviderView:
+        """Change an identity provider as it stands now.
+
+        What is named of ``claims`` and ``endpoints`` is changed, the rest of them stays. A change by somebody else in
+        between is refused, not overwritten.
+        """
+        path = f"{_PROVIDERS}/{self.find_provider(name).id}"
+        found = self._send("GET", path)
+        body = with_parts(changes, msgspec.to_builtins(read(found, ProviderView)))
+        headers = {"If-Match": found.headers.get("ETag", "")}
+        return read(self._send("PATCH", path, json=body, headers=headers), ProviderView)
+
+    def try_provider(self, name: str) -> Findings:
+        """Try the connection to an identity provider, its credentials included."""
+        return read(self._send("POST", f"{_PROVIDERS}/{self.find_provider(name).id}/test"), Findings)
 
     def key_versions(self) -> tuple[KeyVersionView, ...]:
         """Return every version of every key."""
@@ -313,6 +367,8 @@ def connect(named: str | None) -> Iterator[IssuerClient]:
             if error.code == "invalid_token":
                 # Its access token was good for a while yet: somebody has ended the sign-in.
                 raise _signed_out(issuer) from error
+            if error.code == "reauthentication_required":
+                error.advice = f"Sign in again, then repeat it: paseport login --issuer {issuer}"
             raise
 
 
@@ -351,6 +407,16 @@ def connect_here(folder: DataFolder) -> Iterator[IssuerClient]:
         token = read(answer(internal, "POST", "/internal/v1/cli-token", headers=headers), _Token)
     with open_here(runtime.public_url) as http:
         yield IssuerClient(http, token.access_token)
+
+
+def with_parts(stated: dict[str, object], whole: dict[str, object]) -> dict[str, object]:
+    """Return ``stated``, where an object has the members that it leaves out as they are in ``whole``."""
+
+    def completed(name: str, value: object) -> object:
+        before = whole.get(name)
+        return {**before, **value} if isinstance(value, dict) and isinstance(before, dict) else value
+
+    return {name: completed(name, value) for name, value in stated.items()}
 
 
 def _client_path(client_id: str) -> str:
