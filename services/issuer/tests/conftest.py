@@ -4,6 +4,10 @@ from pathlib import Path
 import pytest
 from issuer_http import HttpWorld, running_issuer
 from issuer_world import IssuerWorld
+from paseport_issuer.wiring import wire
+from paseport_shared.adapters.sql import migrations
+from paseport_shared.adapters.sql.engine import create_engine_for
+from paseport_shared.adapters.sql.record import SqlRecord
 
 
 @pytest.fixture
@@ -11,6 +15,19 @@ async def world(tmp_path: Path) -> AsyncIterator[IssuerWorld]:
     world = IssuerWorld(tmp_path)
     yield world
     await world.close()
+
+
+@pytest.fixture
+async def recorded(tmp_path: Path, database_url: str) -> AsyncIterator[IssuerWorld]:
+    """An issuer whose record is on MariaDB."""
+    await migrations.upgrade(database_url)
+    engine = create_engine_for(database_url)
+    world = IssuerWorld(tmp_path, record=SqlRecord(engine))
+    await world.load_keys()
+    world.use = wire(world.settings, world.adapters)
+    yield world
+    await world.close()
+    await engine.dispose()
 
 
 @pytest.fixture

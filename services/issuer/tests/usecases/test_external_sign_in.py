@@ -40,6 +40,7 @@ from paseport_shared.domain.errors import (
     UnknownProvider,
     UnknownSignIn,
     UnknownTransaction,
+    ValidationFailed,
 )
 from paseport_shared.domain.models.external_sign_in import EXTERNAL_SIGN_IN_LIFETIME, PENDING_LINK_LIFETIME
 from paseport_shared.domain.models.identity_provider import (
@@ -52,6 +53,7 @@ from paseport_shared.domain.models.identity_provider import (
 from paseport_shared.domain.models.linked_identity import ExternalIdentity, LinkedIdentity
 from paseport_shared.domain.models.session import Session, parse_session_cookie
 from paseport_shared.domain.models.user import User, UserQuery
+from paseport_shared.domain.ports.outbound import OutboundRefused, OutboundRule
 from paseport_shared.domain.ports.record import RecordTransaction
 from paseport_shared.domain.ports.upstream import UpstreamLogout
 from scripted_upstream import state_of
@@ -279,7 +281,9 @@ async def test_the_earlier_session_of_the_browser_ends(world: IssuerWorld, brows
         await world.refresh(issued.refresh_token)
 
 
-async def test_two_first_sign_ins_of_one_identity_make_one_account(world: IssuerWorld) -> None:
+async def test_two_first_sign_ins_of_one_identity_make_one_account(recorded: IssuerWorld) -> None:
+    """On MariaDB, where they really run at once."""
+    world = recorded
     await register(world)
     browsers = [Browser(world) for _ in range(8)]
     states = [await browser.go() for browser in browsers]
@@ -578,7 +582,9 @@ async def test_an_identity_at_a_disabled_provider_is_no_credential(world: Issuer
         await world.use.unlink_identity.own(corp.id, await browser.holder())
 
 
-async def test_of_two_who_unlink_the_last_two_at_once_one_is_refused(world: IssuerWorld, browser: Browser) -> None:
+async def test_of_two_who_unlink_the_last_two_at_once_one_is_refused(recorded: IssuerWorld) -> None:
+    """On MariaDB, where they really run at once."""
+    world, browser = recorded, Browser(recorded)
     await register(world)
     other = await register(world, "other", "https://other.example.com")
     await browser.sign_in(alice())
@@ -889,3 +895,37 @@ async def test_signing_out_goes_on_at_a_provider_that_wants_it(world: IssuerWorl
     assert url.startswith(f"{CORP}/end?")
     with world.upstream.outage:
         assert await world.use.leave_upstream(session.upstream) is None
+
+
+# --- the secret of a provider -----------------------------------------------------------------------------------------
+
+
+async def test_a_stored_secret_is_never_sent_to_another_address(world: IssuerWorld, browser: Browser) -> None:
+    """Whoever may change a provider must not be able to have its secret sent to a server of their own."""
+    provider = await register(world)
+
+    with pytest.raises(ValidationFailed) as refused:
+        await change(world, provider, issuer="https://elsewhere.example.com")
+
+    assert [problem.field for problem in refused.value.problems] == ["client_secret"]
+    await browser.sign_in(alice())
+    assert [secret.reveal() for secret in world.upstream.secrets] == [SECRET.reveal()]
+
+
+async def test_a_provider_that_our_rules_forbid_cannot_be_registered_and_one_that_is_away_only_disabled(
+    world: IssuerWorld,
+) -> None:
+    """XI-16."""
+    world.upstream.forbidden = OutboundRefused(OutboundRule.ADDRESS, "a loopback address")
+    for enabled in (True, False):
+        with pytest.raises(ValidationFailed):
+            await register(world, enabled=enabled)
+    world.upstream.forbidden = None
+
+    with world.upstream.outage:
+        with pytest.raises(ValidationFailed):
+            await register(world)
+        provider = await register(world, enabled=False)
+        with pytest.raises(ValidationFailed):
+            await change(world, provider, enabled=True)
+    assert (await change(world, provider, enabled=True)).enabled

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from issuer_world import ADMIN_ACTOR, CALLER, PASSWORD, IssuerWorld
@@ -13,29 +12,12 @@ from paseport.secret import Secret
 from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
 from paseport_issuer.use_cases.delete_user import DeleteUserCommand
 from paseport_issuer.use_cases.redeem_password_reset import RedeemResetCommand
-from paseport_issuer.wiring import wire
-from paseport_shared.adapters.sql import migrations
-from paseport_shared.adapters.sql.engine import create_engine_for
-from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.domain.errors import InvalidCredentials, WeakPassword
 from paseport_testkit.harness.mariadb import MariaDb
 
 WRONG = Secret("the canary of a wrong password")
 NEW = Secret("the canary of a new password")
 FIRST_ADMIN = Secret("the canary of whoever comes first")
-
-
-@pytest.fixture
-async def recorded(tmp_path: Path, database_url: str) -> AsyncIterator[IssuerWorld]:
-    """An issuer whose record is on MariaDB."""
-    await migrations.upgrade(database_url)
-    engine = create_engine_for(database_url)
-    world = IssuerWorld(tmp_path, record=SqlRecord(engine))
-    await world.load_keys()
-    world.use = wire(world.settings, world.adapters)
-    yield world
-    await world.close()
-    await engine.dispose()
 
 
 async def test_a_server_that_logs_every_statement_learns_names_and_hashes_and_no_secret(

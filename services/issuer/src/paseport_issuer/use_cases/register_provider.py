@@ -95,6 +95,10 @@ class RegisterProvider:
             check_provider(after)
         if _must_be_reached(before, after):
             await self._check_target(after)
+        if _is_elsewhere(before, after) and command.client_secret is None:
+            # Or whoever may change addresses could have every stored secret sent to one of their own.
+            message = "The secret is for the provider as it was: give the one for the new address."
+            raise ValidationFailed([FieldProblem("client_secret", "required", message)])
         if command.client_secret is not None:
             after = replace(after, sealed_secret=await self._seal(after.id, command.client_secret))
         if after == before:
@@ -149,6 +153,10 @@ class RegisterProvider:
 
 
 def _must_be_reached(before: IdentityProvider, after: IdentityProvider) -> bool:
-    is_elsewhere = (before.issuer, before.endpoints) != (after.issuer, after.endpoints)
-    answers_elsewhere = after.shared_callback and not before.shared_callback
-    return is_elsewhere or answers_elsewhere or (after.enabled and not before.enabled)
+    is_newly_enabled = after.enabled and not before.enabled
+    is_newly_shared = after.shared_callback and not before.shared_callback
+    return _is_elsewhere(before, after) or is_newly_enabled or is_newly_shared
+
+
+def _is_elsewhere(before: IdentityProvider, after: IdentityProvider) -> bool:
+    return (before.issuer, before.endpoints) != (after.issuer, after.endpoints)
