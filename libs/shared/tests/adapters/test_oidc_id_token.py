@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import OctKey
 from oidc_support import (
+    ABSENT,
     ACCESS_TOKEN,
     CLIENT_ID,
     NONCE,
@@ -37,7 +38,6 @@ from paseport_shared.adapters.oidc.signed_token import is_signed_by, parse_token
 from paseport_shared.domain.errors import ProviderAnswerRefused
 from paseport_testkit.harness.certificates import Certificates
 
-ABSENT: Any = object()
 HEADER = {"alg": "RS256", "kid": "1", "typ": "JWT"}
 HASH = base64.urlsafe_b64encode(hashlib.sha256(ACCESS_TOKEN.encode()).digest()[:16]).decode().rstrip("=")
 CLAIMS: dict[str, Any] = {

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from oidc_support import CLIENT_ID, NOW, World, a_key, a_provider, a_world, logout_claims, signed
+from oidc_support import ABSENT, CLIENT_ID, NOW, World, a_key, a_provider, a_world, logout_claims, signed
 from paseport_shared.adapters.memory.clock import START
 from paseport_shared.adapters.oidc import logout_token
 from paseport_shared.adapters.oidc.logout_token import read_logout
@@ -21,7 +21,6 @@ from paseport_testkit.harness.certificates import Certificates
 
 ISSUER = "https://idp.example.com"
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-ABSENT: Any = object()
 ENTRA = ClaimMapping(subject=("tid", "oid"))
 
 

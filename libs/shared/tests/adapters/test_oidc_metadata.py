@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from oidc_support import Gate, World, a_world, saying
+from oidc_support import ABSENT, Gate, World, a_world, saying
 from paseport_shared.adapters.oidc.fetched import FRESH_SECONDS, RETRY_SECONDS, USABLE_SECONDS
 from paseport_shared.adapters.oidc.metadata import ALGORITHMS, UnusableMetadata, metadata_url, read_metadata
 from paseport_shared.adapters.oidc.upstream_providers import DEADLINE_SECONDS
@@ -27,7 +27,6 @@ METADATA: dict[str, Any] = {
     "id_token_signing_alg_values_supported": ["RS256"],
 }
 DISCOVERY = "/realm/.well-known/openid-configuration"
-ABSENT: Any = object()
 
 
 @pytest.fixture

@@ -91,8 +91,8 @@ async def test_an_admin_creates_reads_changes_and_deletes_a_user(http: HttpWorld
         assert created.status_code == 201
         location, tag = created.headers["location"], created.headers["etag"]
         assert created.json().keys() == {
-            "id", "username", "email", "display_name", "roles", "disabled", "built_in", "has_password",
-            "created_at", "updated_at",
+            "id", "username", "email", "email_verified", "display_name", "roles", "disabled", "built_in",
+            "has_password", "created_at", "updated_at",
         }  # fmt: skip
         read = await client.get(location)
         assert (read.json(), read.headers["etag"]) == (created.json(), tag)
