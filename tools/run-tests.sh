@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Run the named make targets in order, all of them even after a failure, and close with one summary: who reads the end
-# of a long log learns what failed, and why.
+# of a long log learns what failed, and why. Of `a+b+c` the others run beside the first, one after the other, and say
+# what they have to say when it has ended: for a first one that waits most of the time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/lib.sh
@@ -20,18 +21,41 @@ failures_in() {
     ' "$1" | cut -c 1-300 | head -n 120
 }
 
+# Note how a part went: the result, and the seconds since it began.
+note() {
+    echo "$2 $((SECONDS - $3))" >"$logs/$1.result"
+}
+
+run_beside() {
+    local part started result
+    for part in "$@"; do
+        started=$SECONDS result=passed
+        "${MAKE:-make}" --no-print-directory "$part" >"$logs/$part" 2>&1 || result=FAILED
+        note "$part" "$result" "$started"
+    done
+}
+
 summary=()
 failed=()
-for part in "$@"; do
-    say "make $part"
-    started=$SECONDS
-    if "${MAKE:-make}" --no-print-directory "$part" 2>&1 | tee "$logs/$part"; then
-        result=passed
-    else
-        result=FAILED
-        failed+=("$part")
-    fi
-    summary+=("$(printf '%-14s %-7s %4d s' "$part" "$result" $((SECONDS - started)))")
+for group in "$@"; do
+    IFS=+ read -ra parts <<<"$group"
+    first=${parts[0]}
+    run_beside "${parts[@]:1}" &
+    beside=$!
+    say "make $first"
+    started=$SECONDS result=passed
+    "${MAKE:-make}" --no-print-directory "$first" 2>&1 | tee "$logs/$first" || result=FAILED
+    note "$first" "$result" "$started"
+    wait "$beside"
+    for part in "${parts[@]}"; do
+        if [ "$part" != "$first" ]; then
+            say "make $part, beside $first"
+            cat "$logs/$part"
+        fi
+        read -r result seconds <"$logs/$part.result"
+        [ "$result" = passed ] || failed+=("$part")
+        summary+=("$(printf '%-14s %-7s %4d s' "$part" "$result" "$seconds")")
+    done
 done
 
 for part in "${failed[@]}"; do

@@ -5,7 +5,7 @@ import { installation } from '../../support/installation';
 import { expect, test } from '../../support/journey';
 import { unique } from '../../support/people';
 
-test.describe('D · Identity providers', () => {
+test.describe('D · Identity providers @embedded', () => {
 	const toast = (page: Page, text: string): Locator => page.getByRole('status').filter({ hasText: text });
 	const rows = (page: Page): Locator =>
 		page.getByRole('table', { name: 'Identity providers' }).getByRole('row');

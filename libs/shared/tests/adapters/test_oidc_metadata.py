@@ -14,8 +14,6 @@ from paseport_shared.adapters.oidc.upstream_providers import DEADLINE_SECONDS
 from paseport_shared.domain.errors import ProviderUnavailable
 from paseport_testkit.harness.certificates import Certificates
 
-pytestmark = pytest.mark.each_event_loop
-
 ISSUER = "https://idp.example.com"
 METADATA: dict[str, Any] = {
     "issuer": ISSUER,

@@ -40,8 +40,6 @@ from paseport_shared.domain.models.pkce import challenge_of
 from paseport_shared.domain.ports.upstream import UpstreamRequest
 from paseport_testkit.harness.certificates import Certificates
 
-pytestmark = pytest.mark.each_event_loop
-
 
 @pytest.fixture
 async def world(certificates: Certificates) -> AsyncIterator[World]:

@@ -63,7 +63,7 @@ from upstream_sign_in import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-HASTE_SECONDS = 1.5
+HASTE_SECONDS = 1.0
 """What a provider gets where a test waits for that: what happens then is the same as after almost five."""
 PAGE_SECONDS = 5.0
 """Within what time somebody has to see a page (XI-15)."""
