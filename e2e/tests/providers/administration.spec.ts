@@ -73,7 +73,7 @@ test.describe('D · Identity providers @embedded', () => {
 		context,
 		watch
 	}) => {
-		watch.expect(/status of 422 .*\/auth\/v1\/providers(?:\/test)?$/);
+		watch.expect(/status of 422 .*\/auth\/v1\/providers(?:\/test|\/[0-9a-f-]{36})?$/);
 		await context.grantPermissions(['clipboard-read', 'clipboard-write']);
 		const name = `keycloak-${unique()}`;
 		const redirectUri = `${installation().url}/auth/v1/oauth/callback/${name}`;
@@ -122,7 +122,12 @@ test.describe('D · Identity providers @embedded', () => {
 			`${installation().url}/auth/v1/oauth/backchannel-logout/${name}`
 		);
 
+		// The secret is for the address that it was given for.
 		await page.getByLabel('Issuer').fill(upstream.issuer);
+		await page.getByRole('button', { name: 'Save changes' }).click();
+		await expect(page.getByLabel('Client secret')).toBeFocused();
+		await expect(page.getByLabel('Client secret')).toHaveAccessibleDescription(/for the new address/);
+		await page.getByLabel('Client secret').fill('not the secret either');
 		await page.getByRole('button', { name: 'Save changes' }).click();
 		await expect(toast(page, 'are saved.')).toBeVisible();
 		await page.getByRole('button', { name: 'Test connection' }).click();
