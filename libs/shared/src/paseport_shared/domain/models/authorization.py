@@ -99,7 +99,7 @@ class AuthorizationTransaction:
 
     def is_held_by(self, browser: Secret[str]) -> bool:
         """Say in constant time whether the cookie is that of the browser that began."""
-        return hmac.compare_digest(hash_of_browser(browser), self.browser_hash)
+        return is_of_browser(self.browser_hash, browser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +182,11 @@ def parse_code(code: Secret[str]) -> PresentedCode | None:
 def hash_of_browser(browser: Secret[str]) -> bytes:
     """Return what a transaction keeps of the cookie of its browser."""
     return hashlib.sha256(browser.reveal().encode()).digest()
+
+
+def is_of_browser(browser_hash: bytes, browser: Secret[str]) -> bool:
+    """Say in constant time whether a cookie is that of the browser of which the hash is kept."""
+    return hmac.compare_digest(hash_of_browser(browser), browser_hash)
 
 
 def _hash(secret: str) -> bytes:

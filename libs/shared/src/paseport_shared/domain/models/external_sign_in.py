@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +9,7 @@ from uuid import UUID
 
 from paseport.secret import Secret
 
-from paseport_shared.domain.models.authorization import hash_of_browser
+from paseport_shared.domain.models.authorization import is_of_browser
 from paseport_shared.domain.models.linked_identity import ExternalIdentity
 
 EXTERNAL_SIGN_IN_LIFETIME: Final = timedelta(minutes=15)
@@ -55,7 +54,7 @@ class ExternalSignIn:
 
     def is_held_by(self, browser: Secret[str]) -> bool:
         """Say in constant time whether the cookie is that of the browser that began."""
-        return hmac.compare_digest(hash_of_browser(browser), self.browser_hash)
+        return is_of_browser(self.browser_hash, browser)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,4 +79,4 @@ class PendingLink:
 
     def is_held_by(self, browser: Secret[str]) -> bool:
         """Say in constant time whether the cookie is that of the browser that began."""
-        return hmac.compare_digest(hash_of_browser(browser), self.browser_hash)
+        return is_of_browser(self.browser_hash, browser)
