@@ -204,13 +204,30 @@ class RefreshTokenStoreContract:
         assert await store.find_family(family.id, NOW) is None
 
     @pytest.mark.parametrize("ahead", [1, 2, 1000])
-    async def test_a_generation_above_the_live_one_kills_its_family(self, store: RefreshTokenStore, ahead: int) -> None:
-        """Genuine, but forgotten: the store lost writes, and who holds which token cannot be told any more."""
+    async def test_a_generation_above_the_live_one_is_where_the_family_goes_on(
+        self, store: RefreshTokenStore, ahead: int
+    ) -> None:
+        """The store lost writes that it had acknowledged: whoever holds the newest token is not signed out by it."""
         family = await opened(store)
 
-        assert await store.advance(family.id, ahead, NOW) == Advance(Rotation.REUSE)
+        assert await store.advance(family.id, ahead, NOW) == Advance(Rotation.RECOVER, ahead + 1)
 
-        assert await store.find_family(family.id, NOW) is None
+        assert await store.advance(family.id, ahead, NOW + GRACE) == Advance(Rotation.REPLAY, ahead + 1)
+        assert await store.advance(family.id, ahead + 1, NOW + GRACE) == Advance(Rotation.ROTATE, ahead + 2)
+
+    @pytest.mark.parametrize("below", [0, 2, 3])
+    async def test_what_was_spent_before_the_loss_stays_spent_after_it(
+        self, store: RefreshTokenStore, below: int
+    ) -> None:
+        """FT-03: those below were spent, the store's live one (2) and the one it forgot (3) among them."""
+        family = await opened(store)
+        await rotated(store, family, times=2)
+        late = NOW + GRACE + INSTANT
+        assert await store.advance(family.id, 4, late) == Advance(Rotation.RECOVER, 5)
+
+        assert await store.advance(family.id, below, late) == Advance(Rotation.REUSE)
+
+        assert await store.find_family(family.id, late) is None
 
     async def test_a_dead_family_stays_dead_for_every_generation(self, store: RefreshTokenStore) -> None:
         family = await opened(store)

@@ -244,7 +244,18 @@ def test_an_outcome_is_there_before_it_happens_and_no_other_can_be_counted() -> 
     metrics = IssuerMetrics("1")
     page = metrics.render().decode()
 
-    for outcome in ("rotate", "replay", "late", "reuse", "gone", "unknown", "refused", "unavailable", "overloaded"):
+    for outcome in (
+        "rotate",
+        "recover",
+        "replay",
+        "late",
+        "reuse",
+        "gone",
+        "unknown",
+        "refused",
+        "unavailable",
+        "overloaded",
+    ):
         assert f'paseport_refresh_total{{outcome="{outcome}"}} 0.0' in page
     with pytest.raises(KeyError):
         metrics.logins.note(CANARY)

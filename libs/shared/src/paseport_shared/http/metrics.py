@@ -105,7 +105,7 @@ class RefreshOutcomes(Outcomes):
     """Counts what became of refresh tokens that were presented."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        exchanged = (Rotation.ROTATE.value, Rotation.REPLAY.value)
+        exchanged = tuple(rotation.value for rotation in Rotation if rotation.is_exchange)
         refused = tuple((InvalidGrant, refusal.value) for refusal in GrantRefusal)
         super().__init__(
             registry, "paseport_refresh", "Refresh tokens presented, by outcome.", exchanged, (*refused, *_DOWN)

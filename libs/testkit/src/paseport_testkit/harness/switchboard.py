@@ -25,6 +25,8 @@ from typing import Any, Final
 HOST: Final = "127.0.0.1"
 CLIENTS: Final = "clients"
 """Whoever connects from no address of the plan."""
+_BACKLOG: Final = 1024
+"""Everybody comes back at once after a failover. Who finds the queue full tries again a second later: an outage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class Switchboard:
         """Stand before each target until the program is ended."""
         loop = asyncio.get_running_loop()
         for target in self._plan.targets:
-            await loop.create_server(partial(self._accepting, target), HOST, target.announced_port)
+            await loop.create_server(partial(self._accepting, target), HOST, target.announced_port, backlog=_BACKLOG)
         control = await asyncio.start_server(self._obey, HOST, self._plan.control_port)
         await control.serve_forever()
 

@@ -10,7 +10,7 @@ from paseport.secret import Secret
 from paseport_shared.domain.errors import InvalidClient, InvalidToken
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.identifiers import parse_uuid
-from paseport_shared.domain.models.refresh_token import RefreshPolicy, Rotation, judge
+from paseport_shared.domain.models.refresh_token import RefreshPolicy, judge
 from paseport_shared.domain.ports.session_store import SessionStore
 
 from paseport_issuer.use_cases.find_token import FindToken, FoundRefreshToken
@@ -52,7 +52,7 @@ class IntrospectToken:
 
     async def _is_live(self, found: FoundRefreshToken) -> bool:
         family, now = found.family, self._clock.now()
-        if judge(family, found.presented.generation, now, self._policy.grace) is not Rotation.ROTATE:
+        if not judge(family, found.presented.generation, now, self._policy.grace).advances:
             return False
         if not await self._is_current(str(family.user_id), family.user_version):
             return False

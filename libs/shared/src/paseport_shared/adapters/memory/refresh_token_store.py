@@ -59,12 +59,12 @@ class MemoryRefreshTokenStore:
         if family is None:
             return Advance(Rotation.GONE)
         rotation = judge(family, generation, now, self._policy.grace)
-        if rotation is Rotation.ROTATE:
-            family = advanced(family, now, unconfirmed=False)
+        if rotation.advances:
+            family = advanced(family, generation, now, unconfirmed=False)
             self._by_id[family_id] = family
         elif rotation is Rotation.REUSE:
             self._remove(family)
-        if rotation in (Rotation.ROTATE, Rotation.REPLAY):
+        if rotation.is_exchange:
             return Advance(rotation, family.generation)
         return Advance(rotation)
 

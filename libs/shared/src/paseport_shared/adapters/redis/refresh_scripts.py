@@ -36,7 +36,13 @@ local live, unconfirmed, user = held[1], held[3], held[6]
 if not live then return {{'gone'}} end
 if now >= tonumber(held[5]) or now - tonumber(held[4]) >= idle then return {{'gone'}} end
 
-if generation == live then
+local function above(one, other)
+  if #one ~= #other then return #one > #other end
+  return one > other
+end
+
+local is_ahead = above(generation, live)
+if generation == live or is_ahead then
   local spent = held[2]
   local _, kept = string.gsub(spent, '%S+', '')
   if kept >= {SPENT_KEPT} then spent = string.gsub(spent, '^%S+%s*', '') end
@@ -46,12 +52,7 @@ if generation == live then
     'advanced_at', ARGV[3])
   local left = math.min(idle, tonumber(held[5]) - now)
   redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.floor(left / 1000) + 60000))
-  return {{'rotate', user, ARGV[6]}}
-end
-
-local function above(one, other)
-  if #one ~= #other then return #one > #other end
-  return one > other
+  return {{is_ahead and 'recover' or 'rotate', user, ARGV[6]}}
 end
 
 local spent_at
@@ -59,7 +60,7 @@ for entry, at in string.gmatch(held[2], '(%d+):(%-?%d+)') do
   if entry == generation and not spent_at then spent_at = tonumber(at) end
 end
 
-if spent_at and not above(generation, live) then
+if spent_at then
   local age = now - spent_at
   local within_grace = grace > 0 and age <= grace
   if successor == live then

@@ -125,12 +125,12 @@ class RedisRefreshTokenStore:
         answer, *scores = outcome.replies
         rotation = Rotation(answer[0].decode())
         if outcome.lacking is not None:
-            if rotation is Rotation.ROTATE and not self._marks_at_once:
+            if rotation.advances and not self._marks_at_once:
                 await self._access.send(MARK([key], generation + 1))
             raise Unavailable(outcome.lacking)
         if rotation is Rotation.REUSE:
             await self._unlist(answer[1].decode(), family_id)
-        if rotation not in (Rotation.ROTATE, Rotation.REPLAY):
+        if not rotation.is_exchange:
             return Advance(rotation)
         if not await self._is_listed(family_id, answer[1].decode(), scores):
             await self._remove_unlisted(family_id)

@@ -94,6 +94,8 @@ class Rotation(enum.Enum):
 
     ROTATE = "rotate"
     """The live generation: it is spent, its successor is live."""
+    RECOVER = "recover"
+    """Above the live one: the store forgot what it had acknowledged. It is taken at the token's word, then as above."""
     REPLAY = "replay"
     """The predecessor within grace: the same successor again."""
     LATE = "late"
@@ -103,10 +105,20 @@ class Rotation(enum.Enum):
     GONE = "gone"
     """The family does not exist any more."""
 
+    @property
+    def advances(self) -> bool:
+        """Whether the presented generation is spent by it."""
+        return self in (Rotation.ROTATE, Rotation.RECOVER)
+
+    @property
+    def is_exchange(self) -> bool:
+        """Whether the caller gets a successor."""
+        return self.advances or self is Rotation.REPLAY
+
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """The outcome of one presentation. ``generation`` is the live one for ROTATE and REPLAY, else -1."""
+    """The outcome of one presentation. ``generation`` is the live one where the rotation ``is_exchange``, else -1."""
 
     rotation: Rotation
     generation: int = -1
@@ -116,9 +128,11 @@ def judge(family: RefreshFamily, generation: int, now: datetime, grace: timedelt
     """Say what a genuine token of ``generation`` does to ``family``. Pure: every store answers the same."""
     if generation == family.generation:
         return Rotation.ROTATE
+    # Whoever holds it was answered, so it was the live one when the store last was whole; all below it are spent.
+    if generation > family.generation:
+        return Rotation.RECOVER
     spent_at = next((spent.at for spent in family.spent if spent.generation == generation), None)
-    # A generation above the live one was issued and then forgotten by the store: it is nobody's successor.
-    if spent_at is None or generation > family.generation:
+    if spent_at is None:
         return Rotation.REUSE
     age = now - spent_at
     within_grace = grace > timedelta(0) and age <= grace
@@ -129,12 +143,12 @@ def judge(family: RefreshFamily, generation: int, now: datetime, grace: timedelt
     return Rotation.LATE if within_grace else Rotation.REUSE
 
 
-def advanced(family: RefreshFamily, now: datetime, *, unconfirmed: bool) -> RefreshFamily:
-    """Return the family after its live generation was spent at ``now``."""
+def advanced(family: RefreshFamily, generation: int, now: datetime, *, unconfirmed: bool) -> RefreshFamily:
+    """Return the family after ``generation`` was spent at ``now``."""
     return replace(
         family,
-        generation=family.generation + 1,
-        spent=(*family.spent, Spent(family.generation, now))[-SPENT_KEPT:],
+        generation=generation + 1,
+        spent=(*family.spent, Spent(generation, now))[-SPENT_KEPT:],
         unconfirmed=unconfirmed,
         advanced_at=now,
     )
