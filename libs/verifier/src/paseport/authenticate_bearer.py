@@ -147,4 +147,5 @@ def _user(claims: Claims, version: int, state: SubjectState) -> Principal:
     if version < state.version:
         raise InvalidToken("user version is too old")
     # A token is never worth more than its scope: without `roles` the caller holds none (design §3).
-    return Principal(claims, state.username, state.roles if "roles" in claims.scope else _NO_ROLES)
+    roles = state.roles if "roles" in claims.scope else _NO_ROLES
+    return Principal(claims, state.username, roles, state.email, state.name)

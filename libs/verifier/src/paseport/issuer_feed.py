@@ -27,7 +27,7 @@ _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _Item(msgspec.Struct, frozen=True):
-    kind: Literal["session", "family", "user", "jti", "key", "subject"]
+    kind: Literal["session", "family", "user", "jti", "key", "api_key", "subject"]
     subject: str | None
     min_version: int | None = None
     recorded_at: _Time | None = None
@@ -42,12 +42,12 @@ class _Item(msgspec.Struct, frozen=True):
         return self.revocation()
 
     def revocation(self) -> Revocation:
-        is_user = self.kind == "user"
-        if self.kind == "subject" or self.subject is None or is_user != (self.min_version is not None):
+        kind = None if self.kind == "subject" else RevocationKind(self.kind)
+        if kind is None or self.subject is None or kind.is_of_versions != (self.min_version is not None):
             raise Unavailable("the issuer's feed has a revocation of nothing, or without the version it needs")
         if self.recorded_at is None or self.expires_at is None:
             raise Unavailable("the issuer's feed has a revocation without its times")
-        return Revocation(RevocationKind(self.kind), self.subject, self.min_version, self.recorded_at, self.expires_at)
+        return Revocation(kind, self.subject, self.min_version, self.recorded_at, self.expires_at)
 
 
 class _Feed(msgspec.Struct, frozen=True):

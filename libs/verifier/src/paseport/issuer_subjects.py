@@ -28,6 +28,8 @@ class _Principal(msgspec.Struct, frozen=True):
     enabled: bool
     version: _Counter
     revision: _Counter
+    email: str = ""
+    name: str = ""
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -60,6 +62,8 @@ class IssuerSubjects:
             enabled=principal.enabled,
             version=principal.version,
             revision=principal.revision,
+            email=principal.email,
+            name=principal.name,
         )
 
 

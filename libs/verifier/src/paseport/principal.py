@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from paseport.claims import Claims
@@ -13,11 +13,15 @@ class Principal:
     """A caller whose access token was verified and is not revoked.
 
     ``roles`` are live, and empty where the token lacks scope ``roles``; ``username`` is empty for a machine.
+    ``email`` is an address that is known to be the user's, and ``name`` what they are called; either may be empty, and
+    both are for a verifier that asks the issuer over HTTP: that answer has neither.
     """
 
     claims: Claims
     username: str = ""
     roles: frozenset[str] = frozenset()
+    email: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
 
     @property
     def subject(self) -> str:

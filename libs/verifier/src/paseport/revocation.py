@@ -15,14 +15,21 @@ class RevocationKind(enum.Enum):
     USER = "user"
     TOKEN = "jti"
     KEY = "key"
+    API_KEY = "api_key"
+
+    @property
+    def is_of_versions(self) -> bool:
+        """Whether it refuses what is older than a version, and not all there is."""
+        return self in (RevocationKind.USER, RevocationKind.API_KEY)
 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
     """Refuse every access token that matches, until ``expires_at`` (then none can be left alive).
 
-    ``subject`` is the ``sid``, ``fid``, ``sub``, ``jti`` or ``kid``. For USER, tokens whose ``ver`` is below
-    ``min_version`` are refused; for the other kinds ``min_version`` is None.
+    ``subject`` is the ``sid``, ``fid``, ``sub``, ``jti`` or ``kid``, or the id of an API key. For USER, tokens whose
+    ``ver`` is below ``min_version`` are refused; for API_KEY, what is known of the key from a ``revision`` below it
+    does not count any more. For the other kinds ``min_version`` is None.
     """
 
     kind: RevocationKind
@@ -33,8 +40,8 @@ class Revocation:
 
     def __post_init__(self) -> None:
         """Refuse a revocation that would revoke nothing: ValueError."""
-        if (self.kind is RevocationKind.USER) != (self.min_version is not None):
-            message = "min_version belongs to USER revocations, and to them always"
+        if self.kind.is_of_versions != (self.min_version is not None):
+            message = "min_version belongs to USER and API_KEY revocations, and to them always"
             raise ValueError(message)
 
 

@@ -93,6 +93,7 @@ class RevocationList:
         self._sessions = self._revoked[RevocationKind.SESSION]
         self._keys = self._revoked[RevocationKind.KEY]
         self._users = self._revoked[RevocationKind.USER]
+        self._api_keys = self._revoked[RevocationKind.API_KEY]
 
     @property
     def position(self) -> FeedPosition | None:
@@ -188,6 +189,16 @@ class RevocationList:
         user = self._users[ord(subject[-1]) % _SHARDS].get(subject)
         if user is not None and user.min_version is not None and (claims.user_version or 0) < user.min_version:
             raise InvalidToken("user version is revoked")
+
+    def is_current(self, key_id: str, revision: int) -> bool:
+        """Say whether what is known of an API key, from this revision of it, still counts.
+
+        Raises ``Unavailable`` when the copy is too old to say.
+        """
+        if self.is_stale:
+            self._let_pass_or_refuse()
+        terms = self._api_keys[ord(key_id[-1]) % _SHARDS].get(key_id)
+        return terms is None or terms.min_version is None or revision >= terms.min_version
 
     def forget_expired(self, now: datetime) -> None:
         """Drop a part of what can match no living token any more; sixteen calls look at all there is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -21,7 +21,8 @@ class SubjectState:
     """What verifiers need to know of a user.
 
     ``revision`` orders writes: an older state never replaces a newer one. A deleted user leaves ``enabled=False``
-    without roles and without a name.
+    without roles and without a name. ``email`` is an address that is known to be theirs, else empty; ``name`` is what
+    they are called.
     """
 
     user_id: UUID
@@ -30,6 +31,8 @@ class SubjectState:
     enabled: bool
     version: int
     revision: int
+    email: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
 
 
 class SubjectDirectory(Protocol):

@@ -35,6 +35,18 @@ class UnlistedHost(AuthError):
     public = "This host name is not served here."
 
 
+class UnclearRequest(InvalidRequest):
+    """What a proxy says of a request can be read in several ways, or in none: it is denied, never guessed (FA-09)."""
+
+    code = "request_unclear"
+
+
+class UntrustedProxy(InvalidRequest):
+    """Somebody who is no proxy of ours says what another request was (FA-02)."""
+
+    code = "proxy_untrusted"
+
+
 class OriginRefused(AuthError):
     """An unsafe cookie request without ``X-CSRF``, or from a foreign origin (design: cross-site request forgery)."""
 

@@ -21,6 +21,8 @@ class _State(msgspec.Struct, frozen=True):
     enabled: bool
     version: int
     revision: int
+    email: str = ""
+    name: str = ""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -66,10 +68,21 @@ class RedisSubjectDirectory:
 
 def encode_state(state: SubjectState) -> bytes:
     """Return a state as it is kept."""
-    return _encode(_State(state.username, tuple(sorted(state.roles)), state.enabled, state.version, state.revision))
+    roles = tuple(sorted(state.roles))
+    held = _State(state.username, roles, state.enabled, state.version, state.revision, state.email, state.name)
+    return _encode(held)
 
 
 def decode_state(user_id: UUID, held: bytes) -> SubjectState:
     """Return the state that ``encode_state`` wrote."""
     state = _decode(held)
-    return SubjectState(user_id, state.username, frozenset(state.roles), state.enabled, state.version, state.revision)
+    return SubjectState(
+        user_id=user_id,
+        username=state.username,
+        roles=frozenset(state.roles),
+        enabled=state.enabled,
+        version=state.version,
+        revision=state.revision,
+        email=state.email,
+        name=state.name,
+    )

@@ -15,7 +15,7 @@ from paseport.secret import Secret
 from paseport_shared.domain.errors import AuthenticationRequired, InvalidToken, NotFound
 from paseport_shared.http.bearer import bearer_token
 
-from paseport_issuer.handlers.schemas.internal import FeedResponse, PrincipalRequest, PrincipalResponse
+from paseport_issuer.handlers.schemas.internal import FeedResponse, InternalPrincipalResponse, PrincipalRequest
 from paseport_issuer.handlers.schemas.login import TokenResponse
 from paseport_issuer.use_cases.caller import Caller
 from paseport_issuer.use_cases.mint_cli_token import MintCliToken
@@ -38,12 +38,12 @@ def require_cli_secret(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRo
 @post("/internal/v1/principals", guards=[require_service_secret], status_code=200)
 async def resolve_principal(
     data: JSONBody[PrincipalRequest], resolve: NamedDependency[ResolveSubject]
-) -> PrincipalResponse:
+) -> InternalPrincipalResponse:
     """Return roles and state of a subject that a read model lacks."""
     state = await resolve.resolve(data.subject)
     if state is None:
         raise NotFound("no such subject")
-    return PrincipalResponse.of(state)
+    return InternalPrincipalResponse.of(state)
 
 
 @get("/internal/v1/feed", guards=[require_service_secret])

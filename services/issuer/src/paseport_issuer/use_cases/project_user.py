@@ -59,7 +59,7 @@ class ProjectUser:
 
         Raises ``RecordedNotInForce`` when a part does not answer.
         """
-        await self._carry(state_of(user), ends_access=ends_access)
+        await self._carry(user.state, ends_access=ends_access)
 
     async def deleted(self, user: User) -> None:
         """Replace the state of ``user``, as left by the deletion, by one without name and roles, and end everything.
@@ -103,7 +103,7 @@ class ProjectUser:
     async def _state_of(self, due: DueProjection) -> SubjectState:
         async def read(transaction: RecordTransaction) -> SubjectState:
             try:
-                return state_of(await transaction.users.get(due.user_id))
+                return (await transaction.users.get(due.user_id)).state
             except NotFound:
                 return _gone(due.user_id, due.version, due.revision)
 
@@ -125,11 +125,6 @@ class ProjectUser:
         # It is in force. What stays noted as due is carried once more, which changes nothing.
         with suppress(Unavailable):
             await self._record.transact(settle)
-
-
-def state_of(user: User) -> SubjectState:
-    """Return what verifiers need to know of a user."""
-    return SubjectState(user.id, user.username, user.roles, not user.disabled, user.version, user.revision)
 
 
 def _gone(user_id: UUID, version: int, revision: int) -> SubjectState:

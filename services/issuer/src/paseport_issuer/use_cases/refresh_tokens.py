@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import structlog
 from paseport.clock import Clock
 from paseport.find_subject import FindSubject
 from paseport.secret import Secret
@@ -28,8 +27,6 @@ from paseport_issuer.use_cases.new_family import grant_of
 from paseport_issuer.use_cases.requested_access import narrowed
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +85,6 @@ class RefreshTokens:
         access_token = await self._sign(command.client, grant)
         advance = await self._families.advance(family.id, presented.generation, self._clock.now())
         if advance.rotation.is_exchange:
-            if advance.rotation is Rotation.RECOVER:
-                _log.warning("a refresh family was behind a token that it had issued", family_id=family.id)
             successor = self._refresh_key.token(family, advance.generation)
             return IssuedTokens(access_token, successor, rotation=advance.rotation)
         # Another presentation came in between; what it left decides.

@@ -10,8 +10,6 @@ from paseport_shared.domain.errors import NotFound, Unavailable
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.role_directory import RoleDirectory
 
-from paseport_issuer.use_cases.project_user import state_of
-
 
 class ResolveSubject:
     """Answers misses of the role directory (the port ``SubjectSource``) and repairs it on the way, where it answers."""
@@ -25,7 +23,7 @@ class ResolveSubject:
 
         async def find(transaction: RecordTransaction) -> SubjectState | None:
             try:
-                return state_of(await transaction.users.get(user_id))
+                return (await transaction.users.get(user_id)).state
             except NotFound:
                 return None
 

@@ -252,11 +252,7 @@ class MemoryUserRepository:
     async def subject_states(self, after: UUID | None, limit: int) -> tuple[SubjectState, ...]:
         """See ``UserRepository.subject_states``."""
         users = sorted(self._draft.tables.users.values(), key=lambda user: user.id)
-        return tuple(
-            SubjectState(user.id, user.username, user.roles, not user.disabled, user.version, user.revision)
-            for user in users
-            if after is None or user.id > after
-        )[:limit]
+        return tuple(user.state for user in users if after is None or user.id > after)[:limit]
 
     async def _check_revision(self, user_id: UUID, expected_revision: int) -> None:
         stored = await self.get(user_id)

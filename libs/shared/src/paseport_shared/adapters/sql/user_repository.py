@@ -125,10 +125,7 @@ class SqlUserRepository:
         statement = sa.select(users).order_by(users.c.id).limit(limit)
         if after is not None:
             statement = statement.where(users.c.id > after)
-        return tuple(
-            SubjectState(user.id, user.username, user.roles, not user.disabled, user.version, user.revision)
-            for user in await self._load(statement)
-        )
+        return tuple(user.state for user in await self._load(statement))
 
     async def _load(self, statement: sa.Select[Any]) -> tuple[User, ...]:
         """Run a query for users and fetch the roles of all of them in one more."""

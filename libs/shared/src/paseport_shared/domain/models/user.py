@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from paseport.subject import SubjectState
+
 from paseport_shared.domain.models.identifiers import canonical
 from paseport_shared.domain.models.roles import ADMIN
 
@@ -44,6 +46,21 @@ class User:
     def canonical_email(self) -> str:
         """The e-mail address as it is looked up and kept unique."""
         return canonical(self.email)
+
+    @property
+    def state(self) -> SubjectState:
+        """What verifiers need to know."""
+        return SubjectState(
+            user_id=self.id,
+            username=self.username,
+            roles=self.roles,
+            enabled=not self.disabled,
+            version=self.version,
+            revision=self.revision,
+            # Services behind a proxy take an address for who somebody is: one that nobody vouches for is none.
+            email=self.email if self.email_verified else "",
+            name=self.display_name or "",
+        )
 
     @property
     def is_active_admin(self) -> bool:

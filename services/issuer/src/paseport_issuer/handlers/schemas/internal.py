@@ -42,13 +42,34 @@ class PrincipalResponse(msgspec.Struct, frozen=True):
         )
 
 
+class InternalPrincipalResponse(PrincipalResponse, frozen=True, kw_only=True):
+    """The same for the api, which tells services behind a proxy whom they serve."""
+
+    email: str
+    name: str
+
+    @staticmethod
+    def of(state: SubjectState) -> InternalPrincipalResponse:
+        """Return the answer for a state."""
+        return InternalPrincipalResponse(
+            subject=state.user_id,
+            username=state.username,
+            roles=sorted(state.roles),
+            enabled=state.enabled,
+            version=state.version,
+            revision=state.revision,
+            email=state.email,
+            name=state.name,
+        )
+
+
 class FeedItem(msgspec.Struct, frozen=True):
     """One change: a revocation, or a subject whose copies are old (null: everybody's).
 
     ``seq`` is its place in the feed, null in a snapshot.
     """
 
-    kind: Literal["session", "family", "user", "jti", "key", "subject"]
+    kind: Literal["session", "family", "user", "jti", "key", "api_key", "subject"]
     subject: str | None
     min_version: int | None = None
     recorded_at: datetime | None = None
