@@ -27,7 +27,7 @@ help: ## List the targets
 
 setup: $(PYTHON_READY) $(FRONTEND_READY) $(E2E_READY) $(SPA_BUILT) ## Install everything and build the app; repeats only what changed
 
-services: ## Get the servers that tests start: MariaDB, Redis, nginx, Vault, toxiproxy
+services: ## Get the servers that tests start: MariaDB, Redis, Vault, toxiproxy, the proxies
 	@tools/services.sh
 
 run: $(PYTHON_READY) $(SPA_BUILT) ## Serve Paseport in one process on http://localhost:8080

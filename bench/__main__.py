@@ -18,7 +18,7 @@ import uvloop
 
 from bench import oauth2_proxy
 from bench.figures import BenchProblem, Figure, table
-from bench.parts import EMBEDDED_PARTS, OAUTH2_PROXY, PARTS, STACK, STACK_PARTS, STACK_ROTATION
+from bench.parts import EMBEDDED_PARTS, FORWARD_AUTH, OAUTH2_PROXY, PARTS, STACK, STACK_PARTS, STACK_ROTATION
 from bench.processes import Neighbours
 from bench.servers import missing_servers
 
@@ -76,10 +76,10 @@ def _chosen(named: Sequence[str]) -> list[str]:
     """Return the parts to measure. Those that need servers are left out only where nobody named them."""
     if named:
         return [part for name in named for part in (STACK_PARTS if name == STACK else [name])]
-    chosen = [*EMBEDDED_PARTS, *STACK_PARTS]
+    chosen = [*EMBEDDED_PARTS, FORWARD_AUTH, *STACK_PARTS]
     missing = missing_servers()
     if missing:
-        sys.stderr.write(f"{STACK} is left out. It needs: {', '.join(missing)} (make services)\n")
+        sys.stderr.write(f"{FORWARD_AUTH} and {STACK} are left out. They need: {', '.join(missing)} (make services)\n")
         chosen = list(EMBEDDED_PARTS)
     if oauth2_proxy.program() is None:
         sys.stderr.write(f"{OAUTH2_PROXY} is left out. It needs: {oauth2_proxy.HOW_TO_GET_IT}\n")

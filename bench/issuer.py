@@ -39,6 +39,8 @@ from paseport_shared.adapters.jose.jwks_document import JwksDocument
 from paseport_shared.adapters.keyfile.data_key import KeyFileCipher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.keyfile.rsa_key_file import RsaKeyFile
+from paseport_shared.adapters.memory.api_key_directory import MemoryApiKeyDirectory
+from paseport_shared.adapters.memory.api_key_usage import MemoryApiKeyUsage
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
 from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
@@ -66,6 +68,7 @@ from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.models.edge_session import HandoverTicket
 from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.domain.models.user import User
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
@@ -152,6 +155,7 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
     settings = Settings(
         access_token_issuer=ORIGIN,
         refresh_key=Secret(randomness.token_bytes(32)),
+        api_key_pepper=Secret(randomness.token_bytes(32).hex()),
         service_secret=Secret(randomness.token_bytes(32).hex()),
         bff_client_secret=Secret(randomness.token_bytes(32).hex()),
         cookie_secure=False,
@@ -190,9 +194,12 @@ async def open_issuer(folder: Path, cost: int, redis: RedisVariables | None = No
             transactions=MemoryTransactionStore(),
             external_sign_ins=MemorySingleUseStore[ExternalSignIn](),
             pending_links=MemorySingleUseStore[PendingLink](),
+            handovers=MemorySingleUseStore[HandoverTicket](),
             codes=MemoryAuthorizationCodeStore(),
             roles=stores.roles,
             clients=MemoryClientDirectory(),
+            api_keys=MemoryApiKeyDirectory(),
+            api_key_usage=MemoryApiKeyUsage(),
             limiter=stores.limiter,
             publisher=stores.feed,
             feed=stores.feed,

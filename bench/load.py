@@ -26,6 +26,7 @@ from bench.processes import cpu_seconds, pin, read_line, started, write_line
 
 _CONTENT_LENGTH: Final = b"content-length:"
 _HEAD_END: Final = b"\r\n\r\n"
+_NO_CONTENT: Final = b"HTTP/1.1 204 "
 _ALL_ANSWERED_SECONDS: Final = 10.0
 
 
@@ -179,6 +180,8 @@ class _Client(asyncio.Protocol):
 def _content_length(received: bytes, end: int) -> int:
     at = received.find(_CONTENT_LENGTH, 0, end)
     if at < 0:
+        if received.startswith(_NO_CONTENT):
+            return 0
         # Servers may write it as they like; ours writes it like this.
         at = received.lower().find(_CONTENT_LENGTH, 0, end)
     at += len(_CONTENT_LENGTH)

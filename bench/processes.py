@@ -96,6 +96,11 @@ class Neighbours:
         return min(max(taken / capacity, 0.0), 1.0)
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def resident_mib(pid: int) -> float:
     """Return how much memory of a process is resident."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+from paseport.redis.access import RedisAccess
 from paseport.redis.settings import RedisSettings
+from paseport_shared.adapters.redis.api_key_directory import RedisApiKeyDirectory
 from paseport_shared.production_settings import RedisVariables
 from paseport_shared.settings import load_settings
 from paseport_shared.wiring import redis_settings
@@ -19,7 +21,7 @@ from paseport_testkit.harness.accounts import Account, Administrator, Refused
 from paseport_testkit.harness.paseport import PaseportService
 from paseport_testkit.harness.process import ServerFailed
 from paseport_testkit.harness.programs import MissingPrograms, missing_programs
-from paseport_testkit.harness.redis import RedisCluster
+from paseport_testkit.harness.redis import Credentials, RedisCluster, RedisNode
 from paseport_testkit.harness.service import Service
 from paseport_testkit.harness.stack import Stack
 from paseport_testkit.harness.waiting import NotInTime
@@ -47,9 +49,12 @@ def missing_servers() -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def running_servers(make: Callable[[Path], _Kind]) -> AsyncIterator[_Kind]:
-    """Run servers of the harness in a folder that is gone afterwards. Raises ``BenchProblem`` if they do not start."""
-    with tempfile.TemporaryDirectory(prefix="paseport-bench-") as folder:
+async def running_servers(make: Callable[[Path], _Kind], below: Path | None = None) -> AsyncIterator[_Kind]:
+    """Run servers of the harness in a folder that is gone afterwards. Raises ``BenchProblem`` if they do not start.
+
+    The folder is made ``below`` another one, or where temporary ones are.
+    """
+    with tempfile.TemporaryDirectory(prefix="paseport-bench-", dir=below) as folder:
         try:
             servers = await asyncio.to_thread(make, Path(folder) / "servers")
             await asyncio.to_thread(servers.start)
@@ -114,6 +119,23 @@ def redis_variables(cluster: RedisCluster) -> Mapping[str, str]:
         "REDIS_SENTINEL_PASSWORD": asks.password,
         "REDIS_WAIT_REPLICAS": "1",
     }
+
+
+def node_variables(node: RedisNode, user: Credentials) -> Mapping[str, str]:
+    """Return the settings by which a service finds a single node, as one of its users."""
+    return {
+        "REDIS_URL": f"redis://{node.host}:{node.port}",
+        "REDIS_USERNAME": user.username,
+        "REDIS_PASSWORD": user.password,
+    }
+
+
+@contextlib.asynccontextmanager
+async def open_key_directory(node: RedisNode) -> AsyncIterator[RedisApiKeyDirectory]:
+    """Open the directory of API keys on a Redis node, as the issuer does."""
+    settings = redis_settings(load_settings(RedisVariables, node_variables(node, node.users.issuer)))
+    async with RedisAccess(settings) as redis:
+        yield RedisApiKeyDirectory(redis)
 
 
 def redis_settings_of(cluster: RedisCluster) -> RedisSettings:

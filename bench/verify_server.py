@@ -11,6 +11,7 @@ import hashlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -32,14 +33,21 @@ from paseport.token_cache import TOKENS_KEPT, TokenCache
 from paseport.token_verifier import TokenVerifier
 from paseport_api.app import Api
 from paseport_api.settings import Settings
-from paseport_api.wiring import ApiAdapters
+from paseport_api.wiring import ApiAdapters, EdgeAdapters
+from paseport_shared.adapters.memory.api_key_directory import MemoryApiKeyDirectory
+from paseport_shared.adapters.memory.api_key_usage import MemoryApiKeyUsage
+from paseport_shared.adapters.memory.decision_log import MemoryDecisionLog
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.memory.shared_rates import MemorySharedRates
+from paseport_shared.adapters.policy_file.policy_file import PolicyFile
+from paseport_shared.adapters.re2.pattern_matcher import Re2PatternMatcher
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.models.client import api_audience
 from paseport_shared.domain.models.identifiers import new_id128, uuid7
 from paseport_shared.domain.models.service_reading import Counters, ServiceReading
 from paseport_shared.domain.models.session import Session, SessionPolicy
+from paseport_shared.domain.ports.handovers import HandedOver
 from paseport_shared.http.logging import configure_logging
 
 from bench.http import request
@@ -115,7 +123,7 @@ def _revocation(number: int, now: datetime) -> Revocation:
         subject = new_id128(randomness)
     else:
         subject = str(uuid7(recorded_at, randomness[:10]))
-    min_version = 2 if kind is RevocationKind.USER else None
+    min_version = 2 if kind.is_of_versions else None
     return Revocation(kind, subject, min_version, recorded_at, recorded_at + LIFETIME)
 
 
@@ -123,6 +131,23 @@ class _NoSubjects:
     """``SubjectSource``: the directory knows everybody."""
 
     async def resolve(self, user_id: UUID) -> SubjectState | None:
+        return None
+
+
+class _NoHandovers:
+    """``Handovers``: nobody comes with a browser."""
+
+    async def redeem(self, ticket: str, host: str, binding: str) -> HandedOver | None:
+        return None
+
+    async def note_use(self, session_id: str) -> None:
+        return None
+
+
+class _NoUsernames:
+    """``Usernames``: nobody has a name."""
+
+    async def find(self, username: str) -> SubjectState | None:
         return None
 
 
@@ -144,28 +169,42 @@ class _KeyDocumentApp:
         await send({"type": "http.response.body", "body": self._document})
 
 
+def api_settings(**more: Any) -> Settings:
+    """Return the settings of an api to measure; ``more`` are some that count."""
+    needed = {name: Secret(SystemRandomness().token_bytes(32).hex()) for name in ("service_secret", "api_key_pepper")}
+    address = {"access_token_issuer": ISSUER, "issuer_internal_url": "http://issuer.internal:3010"}
+    return Settings(**{**needed, **address, **more})
+
+
 @asynccontextmanager
 async def opened_api(folder: Path, *, cached: int = TOKENS_KEPT, revocations: int = 0) -> AsyncIterator[Api]:
     """Open an api that accepts the tokens that were minted in ``folder``; its app's lifespan is the caller's."""
-    settings = Settings(
-        access_token_issuer=ISSUER,
-        issuer_internal_url="http://issuer.internal:3010",
-        service_secret=Secret(SystemRandomness().token_bytes(32).hex()),
-    )
+    document = key_document_file(folder).read_bytes()
+    async with opened_adapters(document, cached=cached, revocations=revocations) as adapters:
+        yield Api(api_settings(), adapters)
+
+
+@asynccontextmanager
+async def opened_adapters(
+    key_document: bytes, *, cached: int = TOKENS_KEPT, revocations: int = 0
+) -> AsyncIterator[ApiAdapters]:
+    """Open what such an api needs of the world, in memory: ``USERS`` and their sessions, no API key and no rule."""
     clock = SystemClock()
     roles, sessions = MemoryRoleDirectory(), MemorySessionStore(_POLICY)
     for user in range(USERS):
-        await roles.put(SubjectState(user_id(user), f"user{user:02}", frozenset({"User"}), True, 1, 1))
+        name = f"user{user:02}"
+        state = SubjectState(user_id(user), name, frozenset({"User"}), True, 1, 1)
+        await roles.put(replace(state, email=f"{name}@example.com", name=f"User {user}"))
         for number in range(_SESSIONS_EACH):
             await sessions.create(_session(user_id(user), number, clock.now()))
     await roles.mark_complete()
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(
-            httpx.AsyncClient(transport=httpx.ASGITransport(_KeyDocumentApp(key_document_file(folder).read_bytes())))
+            httpx.AsyncClient(transport=httpx.ASGITransport(_KeyDocumentApp(key_document)))
         )
         key_set = RemoteKeySet(HttpKeyDocument(f"{ISSUER}/.well-known/paserk.json", http))
         await stack.enter_async_context(aclosing(key_set))
-        adapters = ApiAdapters(
+        yield ApiAdapters(
             token_verifier=TokenVerifier(
                 key_set,
                 issuer=ISSUER,
@@ -180,9 +219,22 @@ async def opened_api(folder: Path, *, cached: int = TOKENS_KEPT, revocations: in
             fallback_feed=GeneratedFeed(0),
             session_store=sessions,
             issuer_monitor=_IdleIssuer(),
+            edge=EdgeAdapters(
+                any_token_verifier=TokenVerifier(
+                    key_set, issuer=ISSUER, audience=None, max_lifetime=LIFETIME, clock=clock
+                ),
+                api_keys=MemoryApiKeyDirectory(),
+                api_key_source=MemoryApiKeyDirectory(),
+                api_key_usage=MemoryApiKeyUsage(),
+                shared_rates=MemorySharedRates(),
+                decision_log=MemoryDecisionLog(),
+                handovers=_NoHandovers(),
+                usernames=_NoUsernames(),
+                policies=PolicyFile(None, Re2PatternMatcher()),
+                randomness=SystemRandomness(),
+            ),
             clock=clock,
         )
-        yield Api(settings, adapters)
 
 
 @asynccontextmanager

@@ -35,15 +35,17 @@ class Server:
     requests: list[bytes]
     status: int = 200
 
-    def job(self, seconds: float = _SECONDS, per_second: float | None = None) -> Job:
-        """Return a load: as much as it bears, unless it is told how much."""
+    def job(
+        self, seconds: float = _SECONDS, per_second: float | None = None, connections: int = _RATE_CONNECTIONS
+    ) -> Job:
+        """Return a load: as much as it bears, unless it is told how much, and over how many connections."""
         return Job(
             self.port,
             self.pids[0],
             self.requests,
             _WARM_UP_SECONDS,
             seconds,
-            connections=CONNECTIONS if per_second is None else _RATE_CONNECTIONS,
+            connections=CONNECTIONS if per_second is None else connections,
             per_second=per_second,
             other_pids=self.pids[1:],
             status=self.status,
@@ -62,7 +64,9 @@ async def run(load: Generator, job: Job) -> Measured:
 async def serving(folder: Path, log: Path, *options: str, path: str = PATH, workers: int = 1) -> AsyncIterator[Server]:
     """Serve the api for the tokens in ``folder``; it is asked ``path`` with each of them in turn."""
     requests = [asks(path, token) for token in tokens_of(folder)]
-    async with _workers(("bench.verify_server", str(folder), *options), requests, log, workers) as server:
+    async with workers_of(
+        "bench.verify_server", str(folder), *options, requests=requests, log=log, count=workers
+    ) as server:
         yield server
 
 
@@ -70,19 +74,29 @@ async def serving(folder: Path, log: Path, *options: str, path: str = PATH, work
 async def serving_nothing(kind: str, folder: Path, log: Path, *, workers: int = 1) -> AsyncIterator[Server]:
     """Serve an empty application, ``asgi`` or ``litestar``. It is sent the same tokens, which it ignores."""
     requests = [asks("/", token) for token in tokens_of(folder)]
-    async with _workers(("bench.empty_app", kind), requests, log, workers) as server:
+    async with workers_of("bench.empty_app", kind, requests=requests, log=log, count=workers) as server:
         yield server
 
 
 @contextlib.asynccontextmanager
-async def _workers(command: Sequence[str], requests: list[bytes], log: Path, count: int) -> AsyncIterator[Server]:
+async def workers_of(
+    *command: str,
+    requests: list[bytes],
+    log: Path,
+    count: int,
+    status: int = 200,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[Server]:
+    """Run ``count`` processes of one module on one port; each prints it when it is ready."""
     async with AsyncExitStack() as stack:
         port, pids = 0, []
         for _ in range(count):
-            process = await stack.enter_async_context(started("python", "-m", *command, "--port", str(port), log=log))
+            process = await stack.enter_async_context(
+                started("python", "-m", *command, "--port", str(port), log=log, environment=environment)
+            )
             port = int(await read_line(process, log, _START_SECONDS))
             pids.append(process.pid)
-        yield Server(port, tuple(pids), requests)
+        yield Server(port, tuple(pids), requests, status)
 
 
 @contextlib.asynccontextmanager

@@ -31,7 +31,7 @@ key() { if is_missing "$1"; then openssl rand -base64 48 | tr -d '\n' | put "$1"
 password() { if is_missing "$1"; then openssl rand -hex 20 | tr -d '\n' | put "$1"; fi; }
 url() { if is_missing "$1"; then printf 'mariadb://%s:%s@mariadb:3306/paseport' "$2" "$(cat "secrets/$3")" | put "$1"; fi; }
 
-for name in refresh_key password_pepper service_secret bff_client_secret; do key "$name"; done
+for name in refresh_key password_pepper api_key_pepper service_secret bff_client_secret; do key "$name"; done
 for user in operator replica sentinel peer client issuer api verifier; do password "redis_${user}_password"; done
 for user in root service migration; do password "mariadb_${user}_password"; done
 password admin_password

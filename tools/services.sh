@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Get the servers that the tests and `make stack` start: MariaDB, Redis and nginx from Debian, Vault and toxiproxy built
-# from their Go modules into a cache folder outside the repository. Nothing is started here, and nothing is done twice.
-# Where a Docker engine answers, all but nginx and faketime may be missing: they run in containers then.
+# Get the servers that the tests and `make stack` start: MariaDB, Redis, nginx and Caddy from Debian, Vault, toxiproxy,
+# Traefik and a current Caddy built from their Go modules into a cache folder outside the repository. Envoy comes with
+# the Python packages. Nothing is started here, and nothing is done twice.
+# Where a Docker engine answers, MariaDB, Redis, Vault and toxiproxy may be missing: they run in containers then.
 # libs/testkit/src/paseport_testkit/harness/programs.py looks for the same programs in the same places.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,7 +11,9 @@ source tools/lib.sh
 cache=${PASEPORT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/paseport}
 vault=vault-1.21.2
 toxiproxy=toxiproxy-2.5.0
-packages="mariadb-server redis-server nginx libnginx-mod-http-lua faketime"
+traefik=traefik-3.6.0
+caddy=caddy-2.11.9
+packages="mariadb-server redis-server nginx libnginx-mod-http-lua caddy faketime"
 lua_module=/usr/lib/nginx/modules/ngx_http_lua_module.so
 # Debian keeps servers, and Go's own archive keeps Go, where an ordinary user's PATH does not look.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
@@ -27,7 +30,7 @@ missing_packages() {
         command -v "$program" >/dev/null || echo "$program"
     done)
     [ -z "$missing" ] || runs_in_a_container || echo "$missing"
-    for program in nginx faketime; do
+    for program in nginx caddy faketime; do
         command -v "$program" >/dev/null || echo "$program"
     done
     # Elsewhere nginx brings its modules in its own way.
@@ -40,6 +43,9 @@ missing_builds() {
         [ -x "$cache/$program" ] || echo "$program"
     done)
     [ -z "$missing" ] || runs_in_a_container || echo "$missing"
+    for program in "$caddy" "$traefik"; do
+        [ -x "$cache/$program" ] || echo "$program"
+    done
 }
 
 listed() { paste -sd ',' - | sed 's/,/, /g'; }
@@ -54,13 +60,13 @@ put_policy_back() {
 install_packages() {
     local command="apt-get update && apt-get install -y --no-install-recommends $packages"
     if ! command -v apt-get >/dev/null; then
-        command -v brew >/dev/null && die "missing: $1. Install them with: brew install mariadb redis openresty libfaketime"
-        die "missing: $1. Install your system's packages of MariaDB, Redis, nginx with its Lua module, and faketime"
+        command -v brew >/dev/null && die "missing: $1. Install them with: brew install mariadb redis openresty caddy libfaketime"
+        die "missing: $1. Install your system's packages of MariaDB, Redis, nginx with its Lua module, Caddy, and faketime"
     fi
     [ "$(id -u)" = 0 ] || die "missing: $1. Install them with: sudo sh -c '$command'"
 
     say "Installing $1: $command"
-    local services="mariadb redis-server nginx" service new_services=
+    local services="mariadb redis-server nginx caddy" service new_services=
     for service in $services; do
         [ -e "/lib/systemd/system/$service.service" ] || new_services+=" $service"
     done
@@ -92,7 +98,7 @@ build() {
     shift 2
     can_build ||
         die "missing: $name, which is built with Go 1.21 or newer. Install Go: https://go.dev/dl/  (then again: make services)"
-    say "Building $name from $folder, once (Vault takes about 10 minutes on two cores)"
+    say "Building $name from $folder, once (Vault takes about 10 minutes on two cores, Traefik 5)"
     mkdir -p "$cache"
     # Under another name until it is whole: a build that was stopped must not be taken for a program.
     local unfinished="$cache/.$name.$$"
@@ -115,6 +121,12 @@ get_everything() {
                 -ldflags "-s -w -X github.com/Shopify/toxiproxy/v2.Version=2.5.0" github.com/Shopify/toxiproxy/v2/cmd/server ;;
             # "minimal" leaves out the backends of cloud services.
             "$vault") build tools/vault "$vault" -tags minimal -ldflags "-s -w" . ;;
+            "$traefik") build tools/traefik "$traefik" \
+                -ldflags "-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=3.6.0" \
+                github.com/traefik/traefik/v3/cmd/traefik ;;
+            "$caddy") build tools/caddy "$caddy" \
+                -ldflags "-s -w -X github.com/caddyserver/caddy/v2.CustomVersion=v2.11.9" \
+                github.com/caddyserver/caddy/v2/cmd/caddy ;;
         esac
     done
 }

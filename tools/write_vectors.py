@@ -41,6 +41,8 @@ SESSION = "c2Vzc2lvbiBvZiB2ZWN0b3Jz"
 FAMILY = "ZmFtaWx5IG9mIHZlY3RvcnM"
 REVOKED_SESSION = "YSBzZXNzaW9uIHRoYXQgZW5k"
 REVOKED_FAMILY = "YSBmYW1pbHkgdGhhdCBlbmRz"
+CHANGED_API_KEY = "7Hq2vXk0Rr5LwZ9d"
+"""The feed says that what is known of it is old. It is the id of no session, and of nothing else in a token."""
 REVOKED_TOKEN = "0198c0de-0000-7000-8000-0000000000ff"
 TOKEN = "0198c0de-0000-7000-8000-000000000001"
 MIN_VERSION = 4
@@ -140,6 +142,11 @@ def accepted() -> Iterator[Vector]:
         "the lowest user version that is not revoked",
         said(sub=OTHER_USER, ver=MIN_VERSION),
     )
+    yield Vector(
+        "session_named_like_an_api_key",
+        "its sid, fid and jti are the id of an API key that changed, which says nothing of any token",
+        said(sid=CHANGED_API_KEY, fid=CHANGED_API_KEY, jti=CHANGED_API_KEY),
+    )
 
 
 def forged() -> Iterator[Vector]:
@@ -183,6 +190,7 @@ def _feed() -> dict[str, Any]:
         ("family", REVOKED_FAMILY, None),
         ("user", OTHER_USER, MIN_VERSION),
         ("key", REVOKED_BY_FEED.kid, None),
+        ("api_key", CHANGED_API_KEY, MIN_VERSION),
     )
     changes = [
         {

@@ -40,6 +40,13 @@ export interface Provider {
 	readonly updated_at: string;
 }
 
+export interface ApiKey {
+	readonly id: string;
+	readonly owner: { readonly id: string; readonly username: string };
+	readonly name: string;
+	readonly key: string;
+}
+
 export type UserChanges = Partial<
 	Pick<User, 'username' | 'email' | 'email_verified' | 'display_name' | 'roles' | 'disabled'>
 >;
@@ -139,6 +146,31 @@ export class Api {
 	/** Take it off the sign-in page: a provider is never deleted. */
 	async disableProvider(id: string): Promise<void> {
 		await this.changeProvider(id, { enabled: false });
+	}
+
+	/** Make a key of a user's, and return it with the text that is shown once. */
+	async createKey(userId: string, key: object): Promise<ApiKey> {
+		const options = { data: key, headers: await this.#headers() };
+		return await answered(await this.#request.post(`/api/users/${userId}/tokens`, options));
+	}
+
+	async changeKey({ owner, id }: ApiKey, changes: object): Promise<void> {
+		const path = `/api/users/${owner.id}/tokens/${id}`;
+		const found = await this.#request.get(path, { headers: await this.#headers() });
+		const headers = { ...(await this.#headers()), 'If-Match': found.headers()['etag'] ?? '' };
+		await answered(await this.#request.patch(path, { data: changes, headers }));
+	}
+
+	/** Wait until the log has the denial of a request: it is written a moment after the answer. */
+	async denialOf(requestId: string): Promise<void> {
+		const params = { request_id: requestId };
+		await expect
+			.poll(async () => {
+				const headers = await this.#headers();
+				const response = await this.#request.get('/api/admin/decisions', { params, headers });
+				return (await answered<{ items: unknown[] }>(response)).items.length;
+			})
+			.toBe(1);
 	}
 
 	async #remove(path: string): Promise<void> {

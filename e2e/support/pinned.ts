@@ -8,6 +8,7 @@ import type { Provider, User } from './api';
 const now = '2026-01-15T10:30:00Z';
 const started = '2026-01-15T10:25:00Z';
 const id = '019bc0de-0000-7000-8000-000000000001';
+const keyId = 'Example0Example0';
 
 interface Service {
 	version: string | null;
@@ -39,6 +40,19 @@ interface Dashboard {
 
 interface ProviderOption {
 	readonly name: string;
+}
+
+interface PinnedKey {
+	readonly name: string;
+	readonly expires_at: string | null;
+	readonly secrets: readonly { created_at: string; expires_at: string | null }[];
+	readonly [field: string]: unknown;
+}
+
+interface PinnedDenial {
+	readonly path: string;
+	readonly subject: string;
+	readonly key_id: string | null;
 }
 
 interface Identity {
@@ -88,6 +102,50 @@ export async function pinProviders(page: Page, names: readonly string[]): Promis
 			.filter(({ current }) => current)
 			.map((session) => ({ ...session, ...browser, signed_in_at: started, last_seen_at: now }))
 	}));
+}
+
+/** Show these API keys and no other ones, with identifiers that are nobody's. */
+export async function pinKeys(page: Page, names: readonly string[]): Promise<void> {
+	const stillKey = (key: PinnedKey): PinnedKey => ({
+		...key,
+		...identified(key.name, names),
+		created_at: '2026-01-12T08:00:00Z',
+		updated_at: '2026-01-14T16:45:00Z',
+		expires_at: key.expires_at && (key.name === names[1] ? '2026-01-20T08:00:00Z' : '2026-04-12T08:00:00Z'),
+		last_used_at: key.name === names[0] ? started : null,
+		use_count: key.name === names[0] ? 48_213 : 0,
+		secrets: key.secrets.map((secret, index) => ({
+			...secret,
+			created_at: `2026-01-1${index + 2}T08:00:00Z`,
+			expires_at: secret.expires_at && '2026-01-16T08:00:00Z'
+		}))
+	});
+	await rewrite<{ items: PinnedKey[] }>(page, /\/tokens(?:\?.*)?$/, ({ items, ...page }) => {
+		const shown = items.filter(({ name }) => names.includes(name)).map(stillKey);
+		return { ...page, items: shown, total: shown.length, next: null };
+	});
+	await rewrite<PinnedKey>(page, /\/tokens\/[0-9A-Za-z]{16}$/, stillKey);
+}
+
+/** Show these denials, whatever was denied meanwhile: the others of the run are in the log too. */
+export async function pinDenials(page: Page, paths: readonly string[]): Promise<void> {
+	await rewrite<{ items: PinnedDenial[] }>(page, '**/api/admin/decisions*', ({ items }) => ({
+		// The latest of each, as they follow each other in the list.
+		items: paths.flatMap((path, index) => {
+			const found = items.find((denial) => denial.path === path);
+			const request_id = `${id.slice(0, -1)}${index + 1}`;
+			return found
+				? [{ ...found, request_id, at: started, subject: found.subject && id, key_id: found.key_id && keyId }]
+				: [];
+		}),
+		next: null
+	}));
+}
+
+/** The id of a key by its place among those of a picture. */
+function identified(name: string, names: readonly string[]): { id: string; prefix: string } {
+	const made = `${keyId.slice(0, -1)}${names.indexOf(name)}`;
+	return { id: made, prefix: `ppk_${made}` };
 }
 
 async function rewriteOptions(page: Page, names: readonly string[]): Promise<void> {

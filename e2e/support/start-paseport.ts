@@ -14,6 +14,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { installation, isNamed, name } from './installation';
+import { rules } from './proxy';
 import { nameUpstream, type UpstreamAddresses } from './upstream';
 
 const program = fileURLToPath(new URL('../../.venv/bin/paseport', import.meta.url));
@@ -37,6 +38,8 @@ export default async function startPaseport(): Promise<() => Promise<void>> {
 		password: randomBytes(18).toString('base64url')
 	};
 	const upstream = await startUpstream(folder);
+	const policy = join(folder, 'policy.yml');
+	await writeFile(policy, rules);
 	const log = join(folder, 'paseport.log');
 	const output = await open(log, 'w');
 	const server = spawn(program, ['run'], {
@@ -50,6 +53,9 @@ export default async function startPaseport(): Promise<() => Promise<void>> {
 			PASEPORT_ADMIN_PASSWORD: admin.password,
 			PASEPORT_OUTBOUND_ALLOW: upstream.targets,
 			PASEPORT_OUTBOUND_CA: upstream.ca,
+			// A journey may ask as a proxy does (support/proxy.ts).
+			PASEPORT_TRUSTED_PROXIES: '127.0.0.1/32,::1/128',
+			PASEPORT_POLICY_FILE: policy,
 			// Every journey signs in from one address; the limit itself has tests of its own.
 			PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS: '100000',
 			// Each journey makes people and signs them in, which is what most of its time would go into.

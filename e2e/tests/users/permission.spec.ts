@@ -11,7 +11,11 @@ test.describe('C · Who may manage users', () => {
 		const person = await people.create();
 		await openAs(page, person);
 		await openMenu(page);
-		await expect(navigation(page).getByRole('link')).toHaveText(['Dashboard', 'Sessions and devices']);
+		await expect(navigation(page).getByRole('link')).toHaveText([
+			'Dashboard',
+			'Sessions and devices',
+			'Your API keys'
+		]);
 		const token = await tokenSentBy(page, () => comeBackTo(page));
 
 		for (const path of ['/users', `/users/${person.id}`]) {

@@ -25,6 +25,12 @@ def cluster_settings(cluster: RedisCluster) -> RedisSettings:
     )
 
 
+def settings_of_the_api(cluster: RedisCluster) -> RedisSettings:
+    """The same with the rights of the api, which reads most and writes little."""
+    account = cluster.users.api
+    return unhurried(replace(cluster_settings(cluster), username=account.username, password=Secret(account.password)))
+
+
 def node_settings(node: RedisNode) -> RedisSettings:
     """How a small installation reaches its only node."""
     return RedisSettings(node=Address(*node.address), username=node.username, password=Secret(node.password))

@@ -117,6 +117,21 @@ async def test_a_user_is_the_principal_with_the_roles_of_today(verifier: Verifie
     assert await verifier.authenticate("alice") == Principal(CLAIMS, "alice", frozenset({"Admin", "User"}))
 
 
+async def test_the_principal_has_the_address_and_the_name_that_are_known_of_the_user(verifier: Verifier) -> None:
+    await verifier.directory.put(replace(STATE, email="alice@example.com", name="Alice"))
+
+    principal = await verifier.authenticate("alice")
+
+    assert (principal.email, principal.name) == ("alice@example.com", "Alice")
+    assert "alice@example.com" not in repr(principal)
+
+
+async def test_a_machine_has_neither_address_nor_name(verifier: Verifier) -> None:
+    principal = await verifier.authenticate("machine")
+
+    assert (principal.email, principal.name) == ("", "")
+
+
 async def test_a_changed_role_is_in_force_with_the_same_token(verifier: Verifier) -> None:
     await verifier.directory.put(STATE)
     await verifier.authenticate("alice")

@@ -150,6 +150,97 @@ def test_a_machines_token_is_refused_by_its_id_or_its_key(revocations: Revocatio
     assert refused(revocations, MACHINE)
 
 
+# --- API keys ---------------------------------------------------------------------------------------------------------
+
+KEY_ID = "7Hq2vXk0Rr5LwZ9d"
+
+
+@pytest.mark.parametrize("learn", [by_snapshot, by_increment])
+@pytest.mark.parametrize(("revision", "is_current"), [(0, False), (3, False), (4, True), (5, True)])
+def test_what_is_known_of_an_api_key_from_before_its_last_change_does_not_count(
+    revocations: RevocationList,
+    learn: Callable[[RevocationList, Revocation], None],
+    revision: int,
+    is_current: bool,
+) -> None:
+    """FA-16, P2."""
+    assert revocations.is_current(KEY_ID, revision) is True
+
+    learn(revocations, revoked(RevocationKind.API_KEY, KEY_ID, min_version=4))
+
+    assert revocations.is_current(KEY_ID, revision) is is_current
+
+
+def test_a_change_of_one_api_key_says_nothing_of_another_one_or_of_a_token(revocations: RevocationList) -> None:
+    by_increment(revocations, revoked(RevocationKind.API_KEY, KEY_ID, min_version=4))
+    by_increment(revocations, revoked(RevocationKind.API_KEY, "sid-1", min_version=4))
+    by_increment(revocations, revoked(RevocationKind.API_KEY, SUBJECT, min_version=4))
+
+    assert revocations.is_current(KEY_ID.swapcase(), 1)
+    assert revocations.is_current(f"0{KEY_ID[1:]}", 1)
+    assert not refused(revocations)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in RevocationKind if kind is not RevocationKind.API_KEY])
+def test_what_is_revoked_as_another_kind_leaves_an_api_key_of_that_name_alone(
+    revocations: RevocationList, kind: RevocationKind
+) -> None:
+    by_increment(revocations, revoked(kind, KEY_ID, min_version=4 if kind.is_of_versions else None))
+
+    assert revocations.is_current(KEY_ID, 1)
+
+
+def test_an_older_change_of_an_api_key_that_is_heard_later_takes_nothing_back(revocations: RevocationList) -> None:
+    by_increment(revocations, revoked(RevocationKind.API_KEY, KEY_ID, min_version=4, minutes=5))
+    by_increment(revocations, revoked(RevocationKind.API_KEY, KEY_ID, min_version=2, minutes=60))
+
+    forget_all_expired(revocations, START + timedelta(minutes=30))
+
+    assert not revocations.is_current(KEY_ID, 3)
+    assert revocations.is_current(KEY_ID, 4)
+
+
+def test_a_change_of_an_api_key_is_forgotten_when_nobody_can_have_an_older_copy(revocations: RevocationList) -> None:
+    by_increment(revocations, revoked(RevocationKind.API_KEY, KEY_ID, min_version=4, minutes=60))
+
+    forget_all_expired(revocations, START + timedelta(minutes=60))
+
+    assert revocations.is_current(KEY_ID, 1)
+    assert dict(revocations.state().in_force) == {}
+
+
+def test_a_verifier_that_does_not_hear_the_feed_does_not_say_that_a_copy_of_an_api_key_counts(
+    revocations: RevocationList, clock: ManualClock
+) -> None:
+    """FT-08: also where it knows that the copy is old."""
+    by_increment(revocations, revoked(RevocationKind.API_KEY, KEY_ID, min_version=4))
+    clock.advance(STALE_AFTER_SECONDS + 0.001)
+
+    for known in (revocations, RevocationList(clock)):
+        for revision in (3, 4):
+            with pytest.raises(Unavailable):
+                known.is_current(KEY_ID, revision)
+
+
+def test_a_verifier_that_trusts_a_stale_copy_goes_by_what_it_knows_of_an_api_key(clock: ManualClock) -> None:
+    copy = RevocationList(clock, trust_stale=True)
+    with pytest.raises(Unavailable):
+        copy.is_current(KEY_ID, 1)
+    by_snapshot(copy, revoked(RevocationKind.API_KEY, KEY_ID, min_version=4))
+    clock.advance(STALE_AFTER_SECONDS + 1)
+
+    assert copy.is_current(KEY_ID, 3) is False
+    assert copy.is_current(KEY_ID, 4) is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "min_version"), [(kind, None if kind.is_of_versions else 1) for kind in RevocationKind]
+)
+def test_a_revocation_that_would_revoke_nothing_cannot_be_made(kind: RevocationKind, min_version: int | None) -> None:
+    with pytest.raises(ValueError, match="min_version"):
+        revoked(kind, KEY_ID, min_version)
+
+
 # --- how current the copy is ------------------------------------------------------------------------------------------
 
 
@@ -259,16 +350,16 @@ def test_a_milder_revocation_that_comes_later_takes_nothing_back(revocations: Re
     assert refused(revocations)
 
 
-VERSIONED = st.builds(
-    revoked,
-    st.just(RevocationKind.USER),
-    st.just(SUBJECT),
-    st.integers(0, 5),
-    st.integers(1, 5),
+VERSIONED = st.sampled_from([RevocationKind.USER, RevocationKind.API_KEY]).flatmap(
+    lambda kind: st.lists(
+        st.builds(revoked, st.just(kind), st.just(SUBJECT), st.integers(0, 5), st.integers(1, 5)),
+        min_size=2,
+        max_size=4,
+    )
 )
 
 
-@given(st.lists(VERSIONED, min_size=2, max_size=4))
+@given(VERSIONED)
 def test_the_strictest_revocation_wins_in_whichever_order_they_come(several: list[Revocation]) -> None:
     outcomes = set()
     for order in permutations(several):
@@ -278,3 +369,36 @@ def test_the_strictest_revocation_wins_in_whichever_order_they_come(several: lis
         outcomes.add((merged.min_version, merged.expires_at))
 
     assert outcomes == {(max(one.min_version or 0 for one in several), max(one.expires_at for one in several))}
+
+
+# --- a session without a token ----------------------------------------------------------------------------------------
+
+
+def test_a_session_that_nothing_names_passes(revocations: RevocationList) -> None:
+    revocations.apply((FeedChange(FeedPosition(1, 1), revoked(RevocationKind.SESSION, "sid-2")),))
+
+    revocations.check_session("sid-1", SUBJECT, 3)
+
+
+@pytest.mark.parametrize(
+    "revocation",
+    [revoked(RevocationKind.SESSION, "sid-1"), revoked(RevocationKind.USER, SUBJECT, 4)],
+    ids=["session", "user version"],
+)
+def test_a_session_is_refused_by_its_own_end_and_by_a_later_version_of_its_user(
+    revocations: RevocationList, revocation: Revocation
+) -> None:
+    revocations.apply((FeedChange(FeedPosition(1, 1), revocation),))
+
+    with pytest.raises(InvalidToken):
+        revocations.check_session("sid-1", SUBJECT, 3)
+    revocations.check_session("sid-2", str(uuid4()), 3)
+
+
+def test_nobody_can_say_whether_a_session_lives_once_the_copy_is_stale(
+    revocations: RevocationList, clock: ManualClock
+) -> None:
+    clock.advance(STALE_AFTER_SECONDS + 0.1)
+
+    with pytest.raises(Unavailable):
+        revocations.check_session("sid-1", SUBJECT, 3)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -63,6 +64,10 @@ class World:
         self.revocations.apply((FeedChange(FeedPosition(1, seq), what),))
 
 
+def revoked_below(version: int) -> Revocation:
+    return Revocation(RevocationKind.USER, str(ALICE), version, START, START + timedelta(minutes=10))
+
+
 @pytest.fixture
 def world() -> World:
     return World()
@@ -99,13 +104,43 @@ async def test_what_this_process_changed_itself_counts_before_the_feed_brings_it
     assert await world.copies(ALICE) == CHANGED
 
 
-async def test_another_s_change_and_revocations_leave_a_copy_alone(world: World) -> None:
+async def test_another_s_change_and_the_end_of_a_session_leave_a_copy_alone(world: World) -> None:
     await world.copies(ALICE)
 
     world.hears(SubjectChange(str(uuid4()), 9))
-    world.hears(Revocation(RevocationKind.USER, str(ALICE), 2, START, START), seq=2)
+    world.hears(Revocation(RevocationKind.SESSION, str(ALICE), None, START, START), seq=2)
 
     assert world.copies.recall(str(ALICE)) == STATE
+
+
+async def test_a_revoked_version_is_no_answer_even_where_nobody_can_be_asked(world: World) -> None:
+    """Of the record's feed, which names no changes: a disabled owner's API keys carry no version of their own."""
+    await world.copies(ALICE)
+    world.hears(revoked_below(STATE.version + 1))
+
+    assert world.copies.recall(str(ALICE)) is None
+    with world.outage, pytest.raises(Unavailable):
+        await world.copies(ALICE)
+
+
+async def test_a_revocation_of_older_versions_leaves_a_copy_alone(world: World) -> None:
+    await world.copies(ALICE)
+
+    world.hears(revoked_below(STATE.version))
+
+    assert world.copies.recall(str(ALICE)) == STATE
+
+
+async def test_an_answer_from_before_a_revocation_is_not_kept(world: World) -> None:
+    world.issuer.may_answer.clear()
+    asking = asyncio.create_task(world.copies(ALICE))
+    await world.issuer.has_read.wait()
+
+    world.hears(revoked_below(STATE.version + 1))
+    world.issuer.may_answer.set()
+    await asking
+
+    assert world.copies.recall(str(ALICE)) is None
 
 
 async def test_a_snapshot_makes_every_copy_old(world: World) -> None:

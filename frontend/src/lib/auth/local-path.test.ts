@@ -9,6 +9,9 @@ describe('a return address that anybody can write (BF-10, AZ-23)', () => {
 		'/users?search=a%20b&sort=-email',
 		'/clients?search=shop',
 		'/verifiers?verifier=verifier-1',
+		'/api-keys/0190c3b2-7f6e-7cc0-8a55-1b2c3d4e5f60/0123456789abcdef',
+		'/account/api-keys/new',
+		'/decisions?request_id=0190c3b2-7f6e-7cc0-8a55-1b2c3d4e5f60',
 		'/me',
 		'/a#b',
 		'/%C3%A9'

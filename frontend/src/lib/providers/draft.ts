@@ -269,15 +269,28 @@ export function hasErrorBelow(errors: ProviderErrors): boolean {
 	return Object.entries(errors).some(([field, error]) => error && !firstFields.test(field));
 }
 
+/** What the form does not ask, as the server would have it. */
+const unasked = { refresh_seconds: 3600 };
+
 /** What the server is asked to register. */
 export function requestOf(draft: ProviderDraft): NewProvider {
-	return { ...settingsOf(draft), ...identityOf(draft), client_secret: draft.client_secret.trim() };
+	return {
+		...settingsOf(draft),
+		...identityOf(draft),
+		...unasked,
+		client_secret: draft.client_secret.trim()
+	};
 }
 
 /** What the server is asked to try; without a secret where none is typed. */
 export function trialOf(draft: ProviderDraft): TriedProvider {
 	const secret = draft.client_secret.trim();
-	return { ...settingsOf(draft), ...identityOf(draft), ...(secret === '' ? {} : { client_secret: secret }) };
+	return {
+		...settingsOf(draft),
+		...identityOf(draft),
+		...unasked,
+		...(secret === '' ? {} : { client_secret: secret })
+	};
 }
 
 /** The fields in which a draft differs from the provider as it is; a secret only where one is typed. */

@@ -46,6 +46,8 @@ const company: Provider = {
 	response_mode: 'query',
 	shared_callback: false,
 	end_upstream_session: true,
+	api_access: null,
+	refresh_seconds: 3600,
 	icon: 'keycloak',
 	position: 3,
 	enabled: true,

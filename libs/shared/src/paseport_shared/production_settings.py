@@ -56,9 +56,12 @@ class RedisVariables(msgspec.Struct, frozen=True, kw_only=True):
     namespace_transaction: Annotated[str, Env("REDIS_NAMESPACE_TRANSACTION")] = "transaction"
     namespace_external_sign_in: Annotated[str, Env("REDIS_NAMESPACE_EXTERNAL_SIGN_IN")] = "external_sign_in"
     namespace_pending_link: Annotated[str, Env("REDIS_NAMESPACE_PENDING_LINK")] = "pending_link"
+    namespace_handover: Annotated[str, Env("REDIS_NAMESPACE_HANDOVER")] = "handover"
     namespace_authorization_code: Annotated[str, Env("REDIS_NAMESPACE_AUTHORIZATION_CODE")] = "authorization_code"
     namespace_role: Annotated[str, Env("REDIS_NAMESPACE_ROLE")] = "role"
     namespace_client: Annotated[str, Env("REDIS_NAMESPACE_CLIENT")] = "client"
+    namespace_api_key: Annotated[str, Env("REDIS_NAMESPACE_API_KEY")] = "api_key"
+    namespace_api_key_use: Annotated[str, Env("REDIS_NAMESPACE_API_KEY_USE")] = "api_key_use"
     namespace_attempts: Annotated[str, Env("REDIS_NAMESPACE_ATTEMPTS")] = "attempts"
     namespace_revocation: Annotated[str, Env("REDIS_NAMESPACE_REVOCATION")] = "revocation"
     namespace_pending_record: Annotated[str, Env("REDIS_NAMESPACE_PENDING_RECORD")] = "pending_record"
@@ -79,9 +82,12 @@ class RedisVariables(msgspec.Struct, frozen=True, kw_only=True):
             "REDIS_NAMESPACE_TRANSACTION": self.namespace_transaction,
             "REDIS_NAMESPACE_EXTERNAL_SIGN_IN": self.namespace_external_sign_in,
             "REDIS_NAMESPACE_PENDING_LINK": self.namespace_pending_link,
+            "REDIS_NAMESPACE_HANDOVER": self.namespace_handover,
             "REDIS_NAMESPACE_AUTHORIZATION_CODE": self.namespace_authorization_code,
             "REDIS_NAMESPACE_ROLE": self.namespace_role,
             "REDIS_NAMESPACE_CLIENT": self.namespace_client,
+            "REDIS_NAMESPACE_API_KEY": self.namespace_api_key,
+            "REDIS_NAMESPACE_API_KEY_USE": self.namespace_api_key_use,
             "REDIS_NAMESPACE_ATTEMPTS": self.namespace_attempts,
             "REDIS_NAMESPACE_REVOCATION": self.namespace_revocation,
             "REDIS_NAMESPACE_PENDING_RECORD": self.namespace_pending_record,

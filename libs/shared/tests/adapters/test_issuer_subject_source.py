@@ -46,6 +46,21 @@ async def test_a_known_subject_is_described_as_the_record_knows_it() -> None:
     assert state == SubjectState(ALICE, "alice", frozenset({"Admin", "User"}), enabled=True, version=3, revision=9)
 
 
+async def test_the_api_is_told_address_and_name_too() -> None:
+    state = await answering(200, PRINCIPAL | {"email": "alice@example.com", "name": "Alice"}).resolve(ALICE)
+
+    assert state is not None
+    assert (state.email, state.name) == ("alice@example.com", "Alice")
+
+
+async def test_an_issuer_that_says_neither_address_nor_name_is_understood() -> None:
+    """DT-01, and what a verifier of somebody else's gets."""
+    state = await answering(200, PRINCIPAL).resolve(ALICE)
+
+    assert state is not None
+    assert (state.email, state.name) == ("", "")
+
+
 async def test_an_unknown_subject_is_none_when_the_issuer_says_so() -> None:
     assert await answering(404, {"code": "not_found", "status": 404}).resolve(ALICE) is None
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from contracts.api_key_repository import ApiKeyRepositoryContract
 from contracts.audit_log import AuditLogContract
 from contracts.client_repository import ClientRepositoryContract
 from contracts.consent_repository import ConsentRepositoryContract
@@ -64,6 +65,10 @@ class TestMemoryUserRepository(UserRepositoryContract):
 
 
 class TestMemoryClientRepository(ClientRepositoryContract):
+    pass
+
+
+class TestMemoryApiKeyRepository(ApiKeyRepositoryContract):
     pass
 
 

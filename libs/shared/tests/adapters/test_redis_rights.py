@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 
 import pytest
+from contracts.api_key_samples import LEGACY_DIGEST, a_full_key, a_key, as_decisions_need_it
+from contracts.api_key_usage import a_use
 from contracts.attempt_limiter import a_counter
 from contracts.client_samples import a_client
 from contracts.pending_record import an_entry
@@ -20,6 +22,8 @@ from paseport.redis.revocation_feed import RedisRevocationFeed
 from paseport.redis.settings import RedisSettings
 from paseport.redis.subject_directory import RedisSubjectDirectory
 from paseport.secret import Secret
+from paseport_shared.adapters.redis.api_key_directory import RedisApiKeyDirectory
+from paseport_shared.adapters.redis.api_key_usage import RedisApiKeyUsage
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from paseport_shared.adapters.redis.client_directory import RedisClientDirectory
 from paseport_shared.adapters.redis.pending_record import RedisPendingRecord
@@ -77,13 +81,59 @@ class TestTheApisUser(OnACluster):
         await apis.time()
         await apis.ping()
 
+    async def test_it_reads_api_keys_and_says_how_often_they_were_used(
+        self, access: RedisAccess, apis: RedisAccess, redis_namespace: str
+    ) -> None:
+        keys = f"api_key:{redis_namespace}"
+        key = a_full_key()
+        await RedisApiKeyDirectory(access, namespace=keys).put([key])
+        directory = RedisApiKeyDirectory(apis, namespace=keys)
+
+        assert await directory.find(key.id) == as_decisions_need_it(key)
+        assert await directory.find_legacy(LEGACY_DIGEST) == as_decisions_need_it(key)
+        assert await directory.is_complete() is False
+        await RedisApiKeyUsage(apis).add([a_use()])
+        assert await RedisApiKeyUsage(access).take(10) == (a_use(),)
+
+    async def test_what_it_may_write_lets_it_write_nothing_else(
+        self, access: RedisAccess, apis: RedisAccess, redis_namespace: str
+    ) -> None:
+        """It counts, and it keeps a log. Roles, sessions, keys and revocations are the issuer's, in scripts too."""
+        for name in ("api_key_use", f"rate:{redis_namespace}"):
+            assert await apis.send(("HSET", name, "x", 1), ("HDEL", name, "x")) == [1, 1]
+        (entry,) = await apis.send(("XADD", "decision:log", "*", "x", 1))
+        assert await apis.send(("XDEL", "decision:log", entry)) == [1]
+        foreign = [
+            f"role:{redis_namespace}:x",
+            f"session:{redis_namespace}:x",
+            f"api_key:{redis_namespace}:x",
+            f"{{revocation}}:{redis_namespace}:in_force",
+            f"client:{redis_namespace}:x",
+            f"api_key_use{redis_namespace}",
+        ]
+        write = "return redis.call('HSET', ARGV[1], 'state', '{}')"
+        for name in foreign:
+            refusals = {
+                "written": await tried(apis.send(("HSET", name, "state", "{}"))),
+                "deleted": await tried(apis.send(("DEL", name))),
+                "expired": await tried(apis.send(("PEXPIRE", name, 1))),
+                "named beside its own": await tried(apis.send(("DEL", "api_key_use", name))),
+                "copied over": await tried(apis.send(("COPY", "api_key_use", name))),
+                "written in a script": await tried(apis.send(("EVAL", write, "1", name, name))),
+                "written in a script for its own": await tried(apis.send(("EVAL", write, "1", "api_key_use", name))),
+            }
+            assert [what for what, why in refusals.items() if "NOPERM" not in why and "ACL" not in why] == [], name
+
     async def test_it_may_neither_write_nor_read_what_is_the_issuers(
         self, apis: RedisAccess, redis_namespace: str
     ) -> None:
         families = RedisRefreshTokenStore(apis, POLICY, f"refresh_token:{redis_namespace}")
         limiter = RedisAttemptLimiter(apis, f"attempts:{redis_namespace}")
         clients = RedisClientDirectory(apis, namespace=f"client:{redis_namespace}")
+        keys = RedisApiKeyDirectory(apis, namespace=f"api_key:{redis_namespace}")
         for call in (
+            lambda: keys.put([a_key()]),
+            keys.mark_complete,
             lambda: RedisRoleDirectory(apis, namespace=f"role:{redis_namespace}").put(a_state()),
             lambda: RedisRevocationPublisher(apis, namespace=f"revocation:{redis_namespace}").publish(a_revocation()),
             lambda: RedisPendingRecord(apis, namespace=f"paseport:{redis_namespace}").append(an_entry()),

@@ -51,3 +51,13 @@ class TestRedisRoleDirectoryOnASingleNode(OnASingleNode, RedisRoleDirectoryContr
         await RedisRoleDirectory(access, namespace=namespace).put(replace(state, revision=2))
 
         assert await access.send(("PTTL", f"{namespace}:{state.user_id}")) == [-1]
+
+    async def test_an_entry_of_a_version_that_knew_neither_address_nor_name_can_be_read(
+        self, directory: RedisRoleDirectory, access: RedisAccess, redis_namespace: str
+    ) -> None:
+        """DT-01."""
+        state = a_state()
+        old = b'{"username":"alice","roles":["User"],"enabled":true,"version":3,"revision":1}'
+        await access.send(("HSET", f"role:{redis_namespace}:{state.user_id}", "revision", 1, "state", old))
+
+        assert await directory.find(state.user_id) == replace(state, username="alice")

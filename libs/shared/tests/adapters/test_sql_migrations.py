@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from contracts.api_key_samples import a_full_key
 from contracts.client_samples import a_client, a_full_client, a_verifier
 from contracts.due_projections import due
 from contracts.provider_samples import a_full_provider, an_identity
@@ -166,6 +167,19 @@ async def test_back_before_there_were_providers_no_address_counts_as_verified(ur
     await migrations.upgrade(url)
 
     assert [await get_user(record, an_id(number)) for number in (1, 2)] == [a_user(1), a_user(2)]
+
+
+async def test_back_before_providers_let_people_manage_keys_none_does(url: str, engine: AsyncEngine) -> None:
+    """DT-01: what an administrator said of a provider's access tokens is lost whole, and the provider goes on."""
+    await migrations.upgrade(url)
+    record = SqlRecord(engine)
+    await record.transact(lambda transaction: transaction.providers.add(a_full_provider()))
+
+    await migrations.downgrade(url, "0009")
+    await migrations.upgrade(url)
+
+    kept = await record.transact(lambda transaction: transaction.providers.list_all())
+    assert kept == (a_full_provider(api_access=None, refresh_seconds=3600),)
 
 
 async def test_migrating_a_database_that_is_up_to_date_keeps_every_row(url: str, engine: AsyncEngine) -> None:
@@ -430,8 +444,9 @@ async def fill(record: SqlRecord) -> None:
         await transaction.signing_keys.add(a_signing_key(1))
         await transaction.due_projections.put(due())
         await transaction.clients.add(a_full_client())
+        await transaction.api_keys.add(a_full_key(owner_id=an_id(3)))
         await transaction.consents.save(Consent(an_id(2), "shop", frozenset({"openid"}), NOW))
-        await transaction.providers.add(a_full_provider())
+        await transaction.providers.add(a_full_provider(api_access=None, refresh_seconds=3600))
         await transaction.identities.add(an_identity(user_id=an_id(3)))
 
     await record.transact(work)

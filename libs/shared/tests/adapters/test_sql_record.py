@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from contracts.api_key_repository import ApiKeyRepositoryContract
 from contracts.audit_log import AuditLogContract
 from contracts.client_repository import ClientRepositoryContract
 from contracts.consent_repository import ConsentRepositoryContract
@@ -123,6 +124,10 @@ class TestSqlUserRepository(UserRepositoryContract):
 
 
 class TestSqlClientRepository(ClientRepositoryContract):
+    pass
+
+
+class TestSqlApiKeyRepository(ApiKeyRepositoryContract):
     pass
 
 

@@ -9,6 +9,7 @@ from contracts.provider_samples import a_full_provider, a_provider
 from contracts.record_samples import Cut, an_id
 from paseport_shared.domain.errors import AlreadyExists, NotFound, PreconditionFailed, Unavailable
 from paseport_shared.domain.models.identity_provider import (
+    ApiAccess,
     ClaimMapping,
     IdentityProvider,
     OAuth2Endpoints,
@@ -28,6 +29,7 @@ class ProviderRepositoryContract:
             a_provider(),
             a_full_provider(),
             a_provider(claims=ClaimMapping(subject=("sub",), groups="groups")),
+            a_provider(api_access=ApiAccess(audiences=("keys",)), refresh_seconds=60),
             a_provider(
                 kind=ProviderKind.OAUTH2,
                 issuer=None,

@@ -10,6 +10,7 @@ from contracts.record_samples import NOW, an_id
 from paseport_shared.domain.models.authorization import ResponseMode
 from paseport_shared.domain.models.client import ClientAuthMethod
 from paseport_shared.domain.models.identity_provider import (
+    ApiAccess,
     ClaimMapping,
     GroupRole,
     IdentityProvider,
@@ -70,6 +71,15 @@ def a_full_provider(number: int = 102, **changes: Any) -> IdentityProvider:
         response_mode=ResponseMode.FORM_POST,
         shared_callback=True,
         end_upstream_session=True,
+        api_access=ApiAccess(
+            audiences=("api://keys", "https://keys.example.com"),
+            subject=("tid", "oid"),
+            groups="roles",
+            admin_group="Ünï admins",
+            group_case_sensitive=False,
+            tenant="11111111-2222-3333-4444-555555555555",
+        ),
+        refresh_seconds=86_400,
         icon="github",
         position=7,
         enabled=False,

@@ -26,7 +26,7 @@ def a_revocation(
     at: datetime = NOW,
     life: timedelta = timedelta(minutes=5),
 ) -> Revocation:
-    if kind is RevocationKind.USER and min_version is None:
+    if kind.is_of_versions and min_version is None:
         min_version = 2
     return Revocation(kind, subject or new_id(), min_version, at, at + life)
 

@@ -23,10 +23,22 @@ class RevocationRecordContract:
         self, record: Record, kind: RevocationKind
     ) -> None:
         """DT-03, DT-04: what was revoked stays revoked."""
-        revocation = Revocation(kind, "a subject", 7 if kind is RevocationKind.USER else None, NOW, SOON)
+        revocation = Revocation(kind, "a subject", 7 if kind.is_of_versions else None, NOW, SOON)
         await add(record, revocation)
 
         assert await in_force(record) == (revocation,)
+
+    async def test_many_are_stored_at_once_each_by_its_own_terms(self, record: Record) -> None:
+        """AD-07: somebody who goes may leave thousands of API keys."""
+        keys = [Revocation(RevocationKind.API_KEY, f"key {number:04}", 2, NOW, SOON) for number in range(500)]
+        known = [replace(keys[3], min_version=9, expires_at=LATER), replace(keys[4], min_version=1), A_SESSION]
+        await add(record, *known)
+
+        await record.transact(lambda transaction: transaction.revocations.add(*keys, A_SESSION, A_USER))
+        await record.transact(lambda transaction: transaction.revocations.add())
+
+        expected = {*keys, A_SESSION, A_USER, known[0]} - {keys[3]}
+        assert set(await in_force(record)) == expected
 
     async def test_the_oldest_comes_first(self, record: Record) -> None:
         newer = replace(A_SESSION, subject="newer", recorded_at=NOW + timedelta(microseconds=2))

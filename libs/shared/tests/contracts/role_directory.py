@@ -19,7 +19,7 @@ class RoleDirectoryContract:
     """The adapter's file supplies the fixtures ``directory``, empty and not complete, and ``unreachable``."""
 
     async def test_a_verifier_finds_what_the_issuer_put(self, directory: RoleDirectory) -> None:
-        state = a_state(1, "Admin", "billing.read", "User")
+        state = replace(a_state(1, "Admin", "billing.read", "User"), email="grüße@example.com", name="Ünï 😀")
 
         assert await directory.put(state) is True
 
@@ -35,6 +35,15 @@ class RoleDirectoryContract:
         await directory.put(deleted)
 
         assert await directory.find(deleted.user_id) == deleted
+
+    async def test_an_address_and_a_name_that_are_taken_back_are_gone(self, directory: RoleDirectory) -> None:
+        """DT-08: a deleted user leaves neither."""
+        known = replace(a_state(), email="user@example.com", name="User")
+        await directory.put(known)
+
+        await directory.put(replace(known, email="", name="", revision=2))
+
+        assert await directory.find(known.user_id) == replace(known, email="", name="", revision=2)
 
     async def test_a_newer_revision_replaces_the_state(self, directory: RoleDirectory) -> None:
         state = a_state(1, "Admin")

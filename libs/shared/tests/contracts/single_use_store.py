@@ -9,13 +9,14 @@ from typing import TypeAlias
 import pytest
 from contracts.support import NOW, SECOND, Unreachable, crowd, new_id, new_user
 from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.edge_session import HandoverTicket
 from paseport_shared.domain.models.external_sign_in import ExternalSignIn, Linking, PendingLink
 from paseport_shared.domain.models.linked_identity import ExternalIdentity
 from paseport_shared.domain.ports.single_use_store import SingleUseStore
 
 LIFETIME = timedelta(minutes=10)
 
-Thing: TypeAlias = ExternalSignIn | PendingLink
+Thing: TypeAlias = ExternalSignIn | PendingLink | HandoverTicket
 Store: TypeAlias = SingleUseStore[Thing]
 
 
@@ -71,6 +72,20 @@ def a_bare_pending_link(groups: frozenset[str] | None = None) -> PendingLink:
     return replace(a_pending_link(), identity=identity)
 
 
+def a_handover(at: datetime = NOW) -> HandoverTicket:
+    """For a routed host."""
+    return HandoverTicket(
+        id=new_id(),
+        host="app.example.com",
+        binding=secrets.token_hex(32),
+        session_id=new_id(),
+        user_id=new_user(),
+        user_version=7,
+        created_at=at,
+        expires_at=at + LIFETIME,
+    )
+
+
 Make: TypeAlias = Callable[[], Thing]
 
 
@@ -84,8 +99,9 @@ class SingleUseStoreContract:
             a_pending_link,
             a_bare_pending_link,
             lambda: a_bare_pending_link(frozenset()),
+            a_handover,
         ],
-        ids=["sign-in", "bare sign-in", "pending link", "bare pending link", "pending link without groups"],
+        ids=["sign-in", "bare sign-in", "pending link", "bare pending link", "pending link without groups", "handover"],
     )
     def make(self, request: pytest.FixtureRequest) -> Make:
         make: Make = request.param

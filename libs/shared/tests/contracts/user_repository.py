@@ -451,7 +451,7 @@ class UserRepositoryContract:
         await add_users(
             record,
             a_user(3, built_in=True),
-            an_admin(1, version=4, revision=9),
+            an_admin(1, version=4, revision=9, display_name="Ünï", email_verified=True),
             a_user(2, disabled=True, roles=frozenset()),
         )
 
@@ -459,7 +459,7 @@ class UserRepositoryContract:
         rest = await record.transact(lambda transaction: transaction.users.subject_states(first[-1].user_id, 2))
 
         assert first == (
-            SubjectState(an_id(1), "user1", frozenset({"Admin", "User"}), True, 4, 9),
+            SubjectState(an_id(1), "user1", frozenset({"Admin", "User"}), True, 4, 9, "user1@example.com", "Ünï"),
             SubjectState(an_id(2), "user2", frozenset(), False, 1, 1),
         )
         assert rest == (SubjectState(an_id(3), "user3", frozenset({"User"}), True, 1, 1),)

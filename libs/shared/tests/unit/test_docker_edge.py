@@ -187,7 +187,7 @@ def test_api_keys_belong_to_the_issuer_whatever_their_prefix(client: httpx.Clien
     assert client.get(path).json()["who"] == "issuer"
 
 
-@pytest.mark.parametrize("path", ["/api/me/tokensx", "/api/users/tokens", "/api/users/a/b/tokens", "/api/me"])
+@pytest.mark.parametrize("path", ["/api/me/tokensx", "/api/me", "/api/users"])
 def test_what_only_looks_like_api_keys_belongs_to_the_api(client: httpx.Client, path: str) -> None:
     assert client.get(path).json()["who"] == "api"
 

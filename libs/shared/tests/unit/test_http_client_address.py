@@ -73,3 +73,21 @@ async def test_a_handler_reads_the_address_that_the_frame_found() -> None:
         spoofing = await direct.get("/", headers={"X-Forwarded-For": "203.0.113.9"})
 
     assert (behind.text, spoofing.text) == ("203.0.113.9", "192.0.2.7")
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_trusted"),
+    [
+        ("10.0.0.5", True),
+        ("::ffff:10.0.0.5", True),
+        ("192.0.2.1", False),
+        ("fe80::1%eth0", False),
+        ("", False),
+        (None, False),
+        ("unix:", False),
+    ],
+)
+def test_a_peer_is_a_proxy_of_ours_by_its_address_alone(peer: str | None, is_trusted: bool) -> None:
+    """FA-02."""
+    assert TrustedProxies(["10.0.0.0/8"]).trusts(peer) is is_trusted
+    assert not TrustedProxies([]).trusts(peer)

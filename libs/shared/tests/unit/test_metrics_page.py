@@ -7,6 +7,8 @@ import pytest
 from paseport.follow_revocations import FollowRevocations
 from paseport.revocation_list import RevocationList
 from paseport_shared.adapters.memory.clock import ManualClock
+from paseport_shared.adapters.policy_file.policy_file import PolicyFile
+from paseport_shared.adapters.re2.pattern_matcher import Re2PatternMatcher
 from paseport_shared.domain.errors import GrantRefusal
 from paseport_shared.domain.models.refresh_token import Rotation
 from paseport_shared.domain.models.service_reading import Pool
@@ -39,6 +41,7 @@ def published(metrics: ServiceMetrics) -> dict[str, set[str]]:
         metrics.watch_breaker("vault", lambda: False)
     if isinstance(metrics, ApiMetrics):
         metrics.watch_clock(lambda: 0.0)
+        metrics.watch_policy(PolicyFile(None, Re2PatternMatcher()))
     found: dict[str, set[str]] = {}
     for family in metrics.registry.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
 from paseport_shared.domain.errors import ValidationFailed
 from paseport_shared.domain.models.client import ClientAuthMethod
 from paseport_shared.domain.models.identity_provider import (
+    ApiAccess,
     ClaimMapping,
     GroupRole,
     IdentityProvider,
@@ -152,3 +154,69 @@ def test_identities_of_another_kind_of_provider_live_in_another_namespace() -> N
 
 def test_there_is_an_icon_for_every_preset() -> None:
     assert {preset.icon for preset in PRESETS} <= set(ICONS)
+
+
+# --- whose access tokens manage API keys ------------------------------------------------------------------------------
+
+ACCESS = ApiAccess(audiences=("api://keys",))
+
+
+def test_access_with_an_audience_alone_is_acceptable() -> None:
+    full = ApiAccess(
+        audiences=tuple(f"api://{number}" for number in range(20)),
+        subject=("tid", "oid"),
+        groups="roles",
+        admin_group="Key admins",
+        tenant="t",
+    )
+
+    assert problems(replace(OIDC, api_access=ACCESS)) == problems(replace(OIDC, api_access=full)) == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"audiences": ()}, ("api_access.audiences", "count")),
+        ({"audiences": ("a",) * 2}, ("api_access.audiences", "count")),
+        ({"audiences": tuple(map(str, range(21)))}, ("api_access.audiences", "count")),
+        ({"audiences": ("",)}, ("api_access.audiences", "format")),
+        ({"audiences": ("x" * 256,)}, ("api_access.audiences", "format")),
+        ({"audiences": ("paseport", "a")}, ("api_access.audiences", "client_id")),
+        ({"subject": ()}, ("api_access.subject", "count")),
+        ({"subject": ("email",)}, ("api_access.subject", "email")),
+        ({"subject": ("",)}, ("api_access.subject", "format")),
+        ({"groups": ""}, ("api_access.groups", "format")),
+        ({"tenant": "té"}, ("api_access.tenant", "format")),
+        ({"groups": "g", "admin_group": ""}, ("api_access.admin_group", "length")),
+        ({"groups": "g", "admin_group": "x" * 256}, ("api_access.admin_group", "length")),
+        ({"admin_group": "admins"}, ("api_access.groups", "required")),
+    ],
+)
+def test_access_that_is_not_acceptable_is_named(change: dict[str, Any], problem: tuple[str, str]) -> None:
+    assert problems(replace(OIDC, api_access=replace(ACCESS, **change))) == {problem}
+
+
+def test_only_openid_providers_sign_their_access_tokens() -> None:
+    assert problems(replace(OAUTH2, api_access=ACCESS)) == {("api_access", "kind")}
+
+
+@pytest.mark.parametrize(("seconds", "is_good"), [(59, False), (60, True), (86_400, True), (86_401, False)])
+def test_a_provider_is_asked_again_within_a_minute_to_a_day(seconds: int, is_good: bool) -> None:
+    found = problems(replace(OIDC, refresh_seconds=seconds))
+
+    assert found == (set() if is_good else {("refresh_seconds", "range")})
+
+
+@pytest.mark.parametrize(
+    ("access", "groups", "is_admin"),
+    [
+        (ACCESS, {"admins"}, False),
+        (replace(ACCESS, admin_group="admins"), set(), False),
+        (replace(ACCESS, admin_group="admins"), {"admins", "x"}, True),
+        (replace(ACCESS, admin_group="admins"), {"Admins", "admins "}, False),
+        (replace(ACCESS, admin_group="Straße", group_case_sensitive=False), {"STRASSE"}, True),
+        (replace(ACCESS, admin_group="admins", group_case_sensitive=False), {"admin"}, False),
+    ],
+)
+def test_whoever_is_in_the_admin_group_administers_keys(access: ApiAccess, groups: set[str], is_admin: bool) -> None:
+    assert access.is_admin(frozenset(groups)) is is_admin

@@ -45,19 +45,19 @@ def _start(service: _Restorable) -> None:
 @pytest.fixture(scope="session")
 def mariadb(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
     """A MariaDB server. Most tests want ``database_url`` instead."""
-    yield from _running(request, "mariadb", lambda: MariaDb(tmp_path_factory.mktemp("mariadb")))
+    yield from running_service(request, "mariadb", lambda: MariaDb(tmp_path_factory.mktemp("mariadb")))
 
 
 @pytest.fixture(scope="session")
 def redis_node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisNode]:
     """A single Redis node, as REDIS_URL names one."""
-    yield from _running(request, "redis", lambda: RedisNode(tmp_path_factory.mktemp("redis")))
+    yield from running_service(request, "redis", lambda: RedisNode(tmp_path_factory.mktemp("redis")))
 
 
 @pytest.fixture(scope="session")
 def redis_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
     """A Redis primary with two replicas and three Sentinels."""
-    yield from _running(request, "redis-cluster", lambda: RedisCluster(tmp_path_factory.mktemp("redis-cluster")))
+    yield from running_service(request, "redis-cluster", lambda: RedisCluster(tmp_path_factory.mktemp("redis-cluster")))
 
 
 @pytest.fixture(scope="session")
@@ -66,26 +66,26 @@ def partitionable_redis(
 ) -> Iterator[RedisCluster]:
     """The same with a network between its parts that can be cut; each command takes a little longer."""
     folder = tmp_path_factory.mktemp("partitionable-redis")
-    yield from _running(request, "redis-cluster", lambda: RedisCluster(folder, partitionable=True))
+    yield from running_service(request, "redis-cluster", lambda: RedisCluster(folder, partitionable=True))
 
 
 @pytest.fixture(scope="session")
 def vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevVault]:
     """A Vault in dev mode with the product's keys."""
-    yield from _running(request, "vault", lambda: DevVault(tmp_path_factory.mktemp("vault")))
+    yield from running_service(request, "vault", lambda: DevVault(tmp_path_factory.mktemp("vault")))
 
 
 @pytest.fixture(scope="session")
 def sealable_vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealableVault]:
     """A Vault on disk with the product's keys, unsealed."""
     folder = tmp_path_factory.mktemp("sealable-vault")
-    yield from _running(request, "vault", lambda: SealableVault(folder), begin=SealableVault.open)
+    yield from running_service(request, "vault", lambda: SealableVault(folder), begin=SealableVault.open)
 
 
 @pytest.fixture(scope="session")
 def toxiproxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toxiproxy]:
     """A proxy for bad links. Links are a test's own: they are gone after it."""
-    yield from _running(request, "toxiproxy", lambda: Toxiproxy(tmp_path_factory.mktemp("toxiproxy")))
+    yield from running_service(request, "toxiproxy", lambda: Toxiproxy(tmp_path_factory.mktemp("toxiproxy")))
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """An installation with two issuers and two apis, whose links and whose Redis network can be cut."""
     folder = tmp_path_factory.mktemp("installation")
     app = write_bare_app(folder / "app")
-    yield from _running(
+    yield from running_service(
         request,
         "the whole installation",
         lambda: Stack(folder / "stack", issuers=2, apis=2, links=True, partitionable=True, app=app),
@@ -105,7 +105,7 @@ def upstream(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
 ) -> Iterator[Upstream]:
     """Identity providers to sign in with. They do right again, and know nobody any more, after the test."""
-    yield from _running(request, "upstream", lambda: Upstream(tmp_path_factory.mktemp("upstream"), certificates))
+    yield from running_service(request, "upstream", lambda: Upstream(tmp_path_factory.mktemp("upstream"), certificates))
 
 
 @pytest.fixture(scope="session")
@@ -143,12 +143,16 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
         service.restore()
 
 
-def _running(
+def running_service(
     request: pytest.FixtureRequest,
     name: str,
     make: Callable[[], _Service],
     begin: Callable[[_Service], None] = _start,
 ) -> Iterator[_Service]:
+    """Begin a service, give it to a fixture, and stop it; between tests it is restored.
+
+    Where programs that it needs are missing, the tests on it fail, or are left out if the caller allowed that.
+    """
     try:
         service = make()
     except MissingPrograms as missing:

@@ -190,6 +190,23 @@ class RevocationList:
         if user is not None and user.min_version is not None and (claims.user_version or 0) < user.min_version:
             raise InvalidToken("user version is revoked")
 
+    def check_session(self, session_id: str, subject: str, user_version: int) -> None:
+        """Return if nothing revokes a session of a user, who had this version when it was looked up.
+
+        Raises as ``check`` does.
+        """
+        if self.is_stale:
+            self._let_pass_or_refuse()
+        if session_id in self._sessions[_shard_of(session_id)]:
+            raise InvalidToken("session is revoked")
+        if not self.is_current_user(subject, user_version):
+            raise InvalidToken("user version is revoked")
+
+    def is_current_user(self, subject: str, version: int) -> bool:
+        """Say whether what is known of a user, from when they had this version, still counts."""
+        user = self._users[_shard_of(subject)].get(subject)
+        return user is None or user.min_version is None or version >= user.min_version
+
     def is_current(self, key_id: str, revision: int) -> bool:
         """Say whether what is known of an API key, from this revision of it, still counts.
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from paseport.clock import Clock
 from paseport.errors import Unavailable
 from paseport.find_subject import FindSubject
-from paseport.revocation import Revocation, SubjectChange
+from paseport.revocation import Revocation, RevocationKind, SubjectChange
 from paseport.revocation_list import Listener
 from paseport.subject import SubjectState
 
@@ -83,19 +83,29 @@ class SubjectCopies(Listener):
     def heard(self, new: Sequence[Revocation | SubjectChange]) -> None:
         """See ``Listener``."""
         for what in new:
-            if not isinstance(what, SubjectChange):
-                continue
-            if what.subject is None:
+            if isinstance(what, Revocation):
+                # Of a feed that names no changes: whoever is of an older version was disabled, deleted or reset.
+                if what.kind is RevocationKind.USER and self._is_older(what):
+                    self._drop(what.subject)
+            elif what.subject is None:
                 self.lost_track()
-                continue
-            self._asking.pop(what.subject, None)
-            # Known to be old, and so no answer even where nobody else can give one.
-            self._copies.pop(what.subject, None)
+            else:
+                self._drop(what.subject)
 
     def lost_track(self) -> None:
         """See ``Listener``."""
         self._asking.clear()
         self._round += 1
+
+    def _is_older(self, revocation: Revocation) -> bool:
+        copy = self._copies.get(revocation.subject)
+        state = None if copy is None else copy.state
+        return state is None or revocation.min_version is None or state.version < revocation.min_version
+
+    def _drop(self, subject: str) -> None:
+        self._asking.pop(subject, None)
+        # Known to be old, and so no answer even where nobody else can give one.
+        self._copies.pop(subject, None)
 
     def _is_current(self, copy: _Copy) -> bool:
         return copy.round == self._round and self._clock.monotonic() < copy.good_until

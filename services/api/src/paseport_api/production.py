@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -23,15 +24,27 @@ from paseport.redis.subject_directory import RedisSubjectDirectory
 from paseport.token_cache import TokenCache
 from paseport.token_verifier import TokenVerifier
 from paseport.verifier import KEY_DOCUMENT_PATH
+from paseport_shared.adapters.issuer.api_keys import IssuerApiKeys
+from paseport_shared.adapters.issuer.handovers import IssuerHandovers
 from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
+from paseport_shared.adapters.issuer.usernames import IssuerUsernames
+from paseport_shared.adapters.policy_file.policy_file import PolicyFile
+from paseport_shared.adapters.policy_file.policy_text import PolicyProblems
+from paseport_shared.adapters.re2.pattern_matcher import Re2PatternMatcher
+from paseport_shared.adapters.redis.api_key_directory import RedisApiKeyDirectory
+from paseport_shared.adapters.redis.api_key_usage import RedisApiKeyUsage
+from paseport_shared.adapters.redis.decision_log import RedisDecisionLog
 from paseport_shared.adapters.redis.session_store import RedisSessionStore
+from paseport_shared.adapters.redis.shared_rates import RedisSharedRates
+from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.http.process import CannotStart
 from paseport_shared.wiring import redis_settings
 
 from paseport_api.app import Api
 from paseport_api.settings import ProductionSettings
-from paseport_api.wiring import ApiAdapters
+from paseport_api.wiring import ApiAdapters, EdgeAdapters
 
 _MAX_LIFETIME: Final = timedelta(hours=1)
 
@@ -49,6 +62,22 @@ async def open_api(settings: ProductionSettings) -> AsyncIterator[Api]:
         key_set = RemoteKeySet(HttpKeyDocument(settings.api.issuer_internal_url + KEY_DOCUMENT_PATH, key_http))
         await stack.enter_async_context(aclosing(key_set))
 
+        policies = open_policies(settings.api.forward_auth.policy_file)
+        edge = EdgeAdapters(
+            any_token_verifier=TokenVerifier(
+                key_set, issuer=issuer, audience=None, max_lifetime=_MAX_LIFETIME, clock=clock, cache=TokenCache()
+            ),
+            api_keys=RedisApiKeyDirectory(redis, namespace=settings.redis.namespace_api_key),
+            api_key_source=IssuerApiKeys(internal),
+            api_key_usage=RedisApiKeyUsage(redis, namespace=settings.redis.namespace_api_key_use),
+            shared_rates=RedisSharedRates(redis),
+            decision_log=RedisDecisionLog(redis),
+            handovers=IssuerHandovers(internal),
+            usernames=IssuerUsernames(internal),
+            policies=policies,
+            randomness=SystemRandomness(),
+            jobs={"keep policy": policies.keep},
+        )
         adapters = ApiAdapters(
             token_verifier=TokenVerifier(
                 key_set,
@@ -64,8 +93,19 @@ async def open_api(settings: ProductionSettings) -> AsyncIterator[Api]:
             fallback_feed=IssuerFeed(internal, FEED_PATH),
             session_store=RedisSessionStore(redis, settings.session_policy, settings.redis.namespace_session),
             issuer_monitor=IssuerMonitor(internal),
+            edge=edge,
             clock=clock,
             reference_clock=redis,
             pools={"redis": redis},
         )
-        yield Api(settings.api, adapters)
+        api = Api(settings.api, adapters)
+        api.metrics.watch_policy(policies)
+        yield api
+
+
+def open_policies(file: Path | None) -> PolicyFile:
+    """Return the rules of a file. Raises ``CannotStart`` with every line of it that cannot be used (FA-22)."""
+    try:
+        return PolicyFile(file, Re2PatternMatcher())
+    except PolicyProblems as problems:
+        raise CannotStart("\n".join(["the policy file cannot be used", *problems.lines])) from problems

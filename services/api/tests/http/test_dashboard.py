@@ -155,7 +155,7 @@ async def test_an_admin_sees_how_many_revocations_are_in_force(world: ApiWorld) 
         "seq": 4,
         "state": "stale",
         "age_seconds": 2.0,
-        "in_force": {"session": 2, "family": 0, "user": 1, "jti": 0, "key": 0},
+        "in_force": {"session": 2, "family": 0, "user": 1, "jti": 0, "key": 0, "api_key": 0},
     }
 
 

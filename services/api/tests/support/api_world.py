@@ -24,22 +24,29 @@ from paseport.subject import SubjectState
 from paseport.token_verifier import TokenVerifier
 from paseport_api.app import Api
 from paseport_api.settings import Settings
-from paseport_api.wiring import ApiAdapters
+from paseport_api.wiring import ApiAdapters, EdgeAdapters
 from paseport_shared.adapters.keyfile.key_file import KeyFile
+from paseport_shared.adapters.memory.api_key_directory import MemoryApiKeyDirectory
+from paseport_shared.adapters.memory.api_key_usage import MemoryApiKeyUsage
 from paseport_shared.adapters.memory.clock import ManualClock
+from paseport_shared.adapters.memory.decision_log import MemoryDecisionLog
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.randomness import SeededRandomness
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.memory.shared_rates import MemorySharedRates
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
 from paseport_shared.domain.models.client import FIRST_PARTY_SCOPE, api_audience
+from paseport_shared.domain.models.policy import Policy
 from paseport_shared.domain.models.session import SessionPolicy
+from paseport_shared.domain.ports.handovers import HandedOver
 from paseport_shared.domain.ports.key_document import KeyDocument as KeyDocumentPort
 from structlog.testing import capture_logs
 
 ISSUER = "https://auth.example.com"
+PEPPER = "pepper-of-all-API-keys-in-these-tests-1"
 ALICE = UUID("01900000-0000-7000-8000-00000000a11c")
 LIFETIME = timedelta(minutes=5)
 POLICY = SessionPolicy(idle=timedelta(hours=12), max_lifetime=timedelta(days=30))
@@ -54,10 +61,16 @@ class Outages:
     subjects: MemoryOutage = field(default_factory=MemoryOutage)
     sessions: MemoryOutage = field(default_factory=MemoryOutage)
     key_document: MemoryOutage = field(default_factory=MemoryOutage)
+    api_keys: MemoryOutage = field(default_factory=MemoryOutage)
+    api_key_source: MemoryOutage = field(default_factory=MemoryOutage)
+    shared_rates: MemoryOutage = field(default_factory=MemoryOutage)
+    decision_log: MemoryOutage = field(default_factory=MemoryOutage)
+    api_key_usage: MemoryOutage = field(default_factory=MemoryOutage)
+    handovers: MemoryOutage = field(default_factory=MemoryOutage)
 
 
 class RecordedSubjects:
-    """``SubjectSource``: what the issuer's record knows, which the role directory may not know yet."""
+    """``SubjectSource`` and ``Usernames``: what the issuer's record knows, and the role directory may not know yet."""
 
     def __init__(self, outage: MemoryOutage) -> None:
         self._outage = outage
@@ -69,6 +82,10 @@ class RecordedSubjects:
         self._outage.check()
         return self.states.get(user_id)
 
+    async def find(self, username: str) -> SubjectState | None:
+        self._outage.check()
+        return next((state for state in self.states.values() if state.username == username), None)
+
 
 def api_settings(**changes: Any) -> Settings:
     """Settings for tests; ``changes`` replace fields."""
@@ -76,8 +93,33 @@ def api_settings(**changes: Any) -> Settings:
         "access_token_issuer": ISSUER,
         "issuer_internal_url": "http://issuer.internal:3010",
         "service_secret": Secret("service-secret-of-at-least-32-characters"),
+        "api_key_pepper": Secret(PEPPER),
     }
     return Settings(**(values | changes))
+
+
+class ScriptedHandovers:
+    """``Handovers``: tickets that the issuer has made, by ticket, host and binding; and the sessions that were used."""
+
+    def __init__(self, outage: MemoryOutage) -> None:
+        self._outage = outage
+        self.tickets: dict[tuple[str, str, str], HandedOver] = {}
+        self.used: list[str] = []
+
+    async def redeem(self, ticket: str, host: str, binding: str) -> HandedOver | None:
+        self._outage.check()
+        return self.tickets.pop((ticket, host, binding), None)
+
+    async def note_use(self, session_id: str) -> None:
+        self._outage.check()
+        self.used.append(session_id)
+
+
+class SetPolicies:
+    """``Policies`` that the test sets."""
+
+    def __init__(self) -> None:
+        self.policy = Policy(())
 
 
 class ApiWorld:
@@ -103,6 +145,13 @@ class ApiWorld:
         self.fallback = WatchedFeed(8, MemoryOutage())
         self.sessions = MemorySessionStore(POLICY, self.outages.sessions)
         self.issuer_monitor = ScriptedMonitor()
+        self.api_keys = MemoryApiKeyDirectory(self.outages.api_keys)
+        self.api_key_source = MemoryApiKeyDirectory(self.outages.api_key_source)
+        self.api_key_usage = MemoryApiKeyUsage(self.outages.api_key_usage)
+        self.shared_rates = MemorySharedRates(self.outages.shared_rates)
+        self.decision_log = MemoryDecisionLog(self.outages.decision_log)
+        self.handovers = ScriptedHandovers(self.outages.handovers)
+        self.policies = SetPolicies()
         self.adapters = ApiAdapters(
             token_verifier=TokenVerifier(
                 self.key_set,
@@ -117,6 +166,20 @@ class ApiWorld:
             fallback_feed=self.fallback,
             session_store=self.sessions,
             issuer_monitor=self.issuer_monitor,
+            edge=EdgeAdapters(
+                any_token_verifier=TokenVerifier(
+                    self.key_set, issuer=ISSUER, audience=None, max_lifetime=timedelta(hours=1), clock=self.clock
+                ),
+                api_keys=self.api_keys,
+                api_key_source=self.api_key_source,
+                api_key_usage=self.api_key_usage,
+                shared_rates=self.shared_rates,
+                decision_log=self.decision_log,
+                handovers=self.handovers,
+                usernames=self.subjects,
+                policies=self.policies,
+                randomness=self.randomness,
+            ),
             clock=self.clock,
         )
         self.api = Api(self.settings, self.adapters)
@@ -127,6 +190,7 @@ class ApiWorld:
         await self.feed.mark_complete(await self.feed.epoch())
         if self._directory_is_complete:
             await self.roles.mark_complete()
+            await self.api_keys.mark_complete()
         self.logs = self._stack.enter_context(capture_logs())
         self.app = self.api.public_app()
         await self._stack.enter_async_context(self.key_client)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from api_world import PublishedDocument, api_settings, served
+from api_world import PublishedDocument, SetPolicies, api_settings, served
 from issuer_http import HttpWorld, running_issuer
 from issuer_world import ISSUER, Outages
 from litestar import Litestar
@@ -22,12 +22,20 @@ from paseport.issuer_subjects import IssuerSubjects
 from paseport.key_set import RemoteKeySet
 from paseport.token_verifier import TokenVerifier
 from paseport_api.app import Api
-from paseport_api.wiring import ApiAdapters
+from paseport_api.wiring import ApiAdapters, EdgeAdapters
 from paseport_issuer.settings import Settings
+from paseport_shared.adapters.issuer.api_keys import IssuerApiKeys
+from paseport_shared.adapters.issuer.handovers import IssuerHandovers
 from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
+from paseport_shared.adapters.issuer.usernames import IssuerUsernames
+from paseport_shared.adapters.memory.api_key_directory import MemoryApiKeyDirectory
+from paseport_shared.adapters.memory.api_key_usage import MemoryApiKeyUsage
+from paseport_shared.adapters.memory.decision_log import MemoryDecisionLog
 from paseport_shared.adapters.memory.outage import MemoryOutage
+from paseport_shared.adapters.memory.randomness import SeededRandomness
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
+from paseport_shared.adapters.memory.shared_rates import MemorySharedRates
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.client import api_audience
 
@@ -81,11 +89,14 @@ class BothServices:
 
 
 @asynccontextmanager
-async def running_both(folder: Path, settings: Settings | None = None) -> AsyncIterator[BothServices]:
-    """Run the issuer, then the api beside it."""
+async def running_both(
+    folder: Path, settings: Settings | None = None, **of_the_api: Any
+) -> AsyncIterator[BothServices]:
+    """Run the issuer, then the api beside it; ``of_the_api`` are settings of its own."""
     async with running_issuer(folder, settings) as issuer:
         world, internal_port = issuer.world, InternalPort(issuer.internal)
-        api_side = api_settings(service_secret=world.settings.service_secret)
+        shared = {"service_secret": world.settings.service_secret, "api_key_pepper": world.settings.api_key_pepper}
+        api_side = api_settings(**(shared | of_the_api))
         transport = httpx.ASGITransport(internal_port)
         key_client = httpx.AsyncClient(
             transport=httpx.ASGITransport(PublishedDocument(world.adapters.key_document, internal_port.outage))
@@ -109,6 +120,20 @@ async def running_both(folder: Path, settings: Settings | None = None) -> AsyncI
                 fallback_feed=IssuerFeed(internal, FEED_PATH),
                 session_store=world.sessions,
                 issuer_monitor=IssuerMonitor(internal),
+                edge=EdgeAdapters(
+                    any_token_verifier=TokenVerifier(
+                        key_set, issuer=ISSUER, audience=None, max_lifetime=timedelta(hours=1), clock=world.clock
+                    ),
+                    api_keys=MemoryApiKeyDirectory(world.outages.redis),
+                    api_key_source=IssuerApiKeys(internal),
+                    api_key_usage=MemoryApiKeyUsage(world.outages.redis),
+                    shared_rates=MemorySharedRates(world.outages.redis),
+                    decision_log=MemoryDecisionLog(world.outages.redis),
+                    handovers=IssuerHandovers(internal),
+                    usernames=IssuerUsernames(internal),
+                    policies=SetPolicies(),
+                    randomness=SeededRandomness(),
+                ),
                 clock=world.clock,
             )
             api = Api(api_side, adapters)

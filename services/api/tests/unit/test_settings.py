@@ -11,6 +11,7 @@ ENVIRONMENT = {
     "ACCESS_TOKEN_ISSUER": "https://auth.example.com",
     "PASEPORT_ISSUER_INTERNAL_URL": "http://issuer:3010",
     "PASEPORT_SERVICE_SECRET": SECRET,
+    "PASEPORT_API_KEY_PEPPER": f"2:{SECRET}1,1:{SECRET}2",
     "REDIS_SENTINELS": "redis-1:26379,redis-2:26379,redis-3:26379",
 }
 
@@ -22,7 +23,7 @@ def problems(**changes: str) -> set[str]:
     return {problem.name for problem in refused.value.problems}
 
 
-def test_four_variables_are_enough() -> None:
+def test_five_variables_are_enough() -> None:
     settings = load_settings(ProductionSettings, ENVIRONMENT)
 
     assert (settings.server_port, settings.internal_port) == (3001, 3011)
@@ -79,7 +80,32 @@ def test_the_internal_port_is_never_the_public_one() -> None:
         ("CORS_ORIGINS", "https://app.example.com/"),
         ("LOG_LEVEL", "LOUD"),
         ("PASEPORT_TRUSTED_PROXIES", "everybody"),
+        ("PASEPORT_EDGE_HOSTS", "*"),
+        ("PASEPORT_EDGE_HOSTS", "https://app.example.com"),
+        ("PASEPORT_API_KEY_CARRIERS", "bearer,query"),
+        ("PASEPORT_API_KEY_PEPPER", "short"),
+        ("PASEPORT_RATE_LIMIT_SHARES", "0"),
+        ("PASEPORT_BAD_CREDENTIALS_PER_MINUTE", "-1"),
     ],
 )
 def test_a_value_that_would_open_more_than_was_meant_is_refused(name: str, value: str) -> None:
     assert problems(**{name: value}) == {name}
+
+
+def test_forward_auth_trusts_nobody_and_has_no_rules_until_somebody_says_so() -> None:
+    """FA-02, FA-22."""
+    api = load_settings(ProductionSettings, ENVIRONMENT).api
+
+    assert (api.trusted_proxies, api.edge_hosts, api.forward_auth.policy_file) == ((), (), None)
+    assert api.forward_auth.api_key_carriers == ("bearer", "x-api-key")
+    assert api.forward_auth.legacy_token_pepper is None
+    assert (api.forward_auth.bad_credentials, api.forward_auth.rate_limit_shares) == (600, 1)
+    assert (api.forward_auth.rate_limit_user, api.forward_auth.rate_limit_address) == (0, 0)
+
+
+def test_no_pepper_is_repeated_in_a_problem() -> None:
+    with pytest.raises(SettingsProblems) as refused:
+        load_settings(ProductionSettings, ENVIRONMENT | {"PASEPORT_API_KEY_PEPPER": f"1:{SECRET},1:{SECRET}x,short"})
+
+    assert "PASEPORT_API_KEY_PEPPER" in str(refused.value)
+    assert SECRET not in str(refused.value)

@@ -37,6 +37,7 @@ async def test_revocations_are_counted_by_kind(
             RevocationKind.USER: 1,
             RevocationKind.TOKEN: 0,
             RevocationKind.KEY: 0,
+            RevocationKind.API_KEY: 0,
         },
     )
 

@@ -25,6 +25,7 @@ from paseport_shared.http.metrics import ACCESS, ID, IssuerMetrics, metrics_hand
 from paseport_shared.http.openapi import openapi_config
 from paseport_shared.http.watch import WatchFeeds, WatchParts, reasons_of
 
+from paseport_issuer.handlers.api_keys import api_keys_router, own_api_keys_router, provide_key_manager
 from paseport_issuer.handlers.app_sign_in import app_sign_in_router
 from paseport_issuer.handlers.authorize import authorization_router, give_consent, show_transaction
 from paseport_issuer.handlers.clients import clients_router
@@ -38,7 +39,17 @@ from paseport_issuer.handlers.external_sign_in import (
     sign_in_options,
 )
 from paseport_issuer.handlers.for_verifiers import read_verifier_feed, read_verifier_principal
-from paseport_issuer.handlers.internal import mint_cli_token, read_feed, resolve_principal
+from paseport_issuer.handlers.handover import handover_router
+from paseport_issuer.handlers.import_api_keys import import_api_keys
+from paseport_issuer.handlers.internal import (
+    mint_cli_token,
+    note_session_use,
+    read_feed,
+    redeem_handover,
+    resolve_api_key,
+    resolve_principal,
+)
+from paseport_issuer.handlers.internal_users import resolve_username
 from paseport_issuer.handlers.keys import keys_router
 from paseport_issuer.handlers.login import login_local, logout, redeem_password_reset, refresh_handler
 from paseport_issuer.handlers.logout import confirm_logout, logout_router
@@ -112,6 +123,10 @@ class Issuer:
                 read_verifier_principal,
                 keys_router,
                 own_account_router,
+                own_api_keys_router,
+                api_keys_router,
+                import_api_keys,
+                handover_router,
                 authorization_router,
                 show_transaction,
                 give_consent,
@@ -142,6 +157,10 @@ class Issuer:
         return self._app(
             [
                 resolve_principal,
+                resolve_username,
+                resolve_api_key,
+                redeem_handover,
+                note_session_use,
                 read_feed,
                 mint_cli_token,
                 metrics_handler(self.metrics),
@@ -158,6 +177,7 @@ class Issuer:
             dependencies=self._dependencies,
             state={
                 "authenticate_bearer": self.use.authenticate_bearer,
+                "authenticate_foreign_caller": self.use.authenticate_foreign_caller,
                 "authenticate_verifier": self.use.authenticate_verifier,
                 "limit_attempts": self.use.limit_attempts,
                 "clock": self._adapters.clock,
@@ -186,6 +206,8 @@ class Issuer:
             "record pending": self.use.record_pending,
             "complete changes": self.use.project_user.keep_completing,
             "complete changes of clients": self.use.project_client.keep_completing,
+            "complete changes of API keys": self.use.project_api_key.keep_completing,
+            "record uses of API keys": self.use.record_api_key_uses.keep,
             "keep read models": self.use.load_read_models.keep,
             "watch parts": WatchParts(reasons_of(self._checks), self.metrics),
             "watch feeds": WatchFeeds(FEEDS, self.use.follow_revocations),
@@ -197,6 +219,8 @@ class Issuer:
         finally:
             with contextlib.suppress(Unavailable):
                 await self.use.record_pending.drain()
+            with contextlib.suppress(Unavailable):
+                await self.use.record_api_key_uses.drain()
 
     def _provided(self) -> dict[str, Provide]:
         settings, use = self._settings, self.use
@@ -215,6 +239,15 @@ class Issuer:
             "jar": self._jar,
             "create": use.create_user,
             "consent": use.give_consent,
+            "api_keys": use.read_api_keys,
+            "key_change": use.change_api_key,
+            "key_creation": use.create_api_key,
+            "key_import": use.import_api_keys,
+            "key_revocation": use.revoke_api_key,
+            "key_rotation": use.rotate_api_key,
+            "known_keys": use.resolve_api_key,
+            "resolve_name": use.resolve_username,
+            "hand_over": use.hand_over_session,
             "end_access": use.end_own_access,
             "end_session": use.end_session,
             "feed": use.read_feed,
@@ -259,6 +292,7 @@ class Issuer:
             "caller": Provide(_caller, sync_to_thread=False),
             "principal": Provide(provide_principal, sync_to_thread=False),
             "holder": Provide(provide_holder, sync_to_thread=False),
+            "key_manager": Provide(provide_key_manager, sync_to_thread=False),
             "admin": Provide(_admin, sync_to_thread=False),
         }
 

@@ -23,6 +23,8 @@ from paseport_shared.adapters.outbound.guarded_client import GuardedHttpClient
 from paseport_shared.adapters.paseto.key_document import KeyDocument
 from paseport_shared.adapters.paseto.own_keys import OwnKeys
 from paseport_shared.adapters.paseto.token_signer import PasetoTokenSigner
+from paseport_shared.adapters.redis.api_key_directory import RedisApiKeyDirectory
+from paseport_shared.adapters.redis.api_key_usage import RedisApiKeyUsage
 from paseport_shared.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from paseport_shared.adapters.redis.authorization_code_store import RedisAuthorizationCodeStore
 from paseport_shared.adapters.redis.client_directory import RedisClientDirectory
@@ -48,6 +50,7 @@ from paseport_shared.adapters.vault.transport import VaultAddress
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.authorization import CODE_REMEMBERED
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.models.edge_session import HandoverTicket
 from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.http.metrics import IssuerMetrics
 from paseport_shared.wiring import redis_settings
@@ -126,6 +129,7 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             transactions=RedisTransactionStore(redis, settings.redis.namespace_transaction),
             external_sign_ins=RedisSingleUseStore(redis, ExternalSignIn, settings.redis.namespace_external_sign_in),
             pending_links=RedisSingleUseStore(redis, PendingLink, settings.redis.namespace_pending_link),
+            handovers=RedisSingleUseStore(redis, HandoverTicket, settings.redis.namespace_handover),
             codes=RedisAuthorizationCodeStore(
                 redis,
                 settings.redis.namespace_authorization_code,
@@ -133,6 +137,8 @@ async def open_issuer(settings: ProductionSettings) -> AsyncIterator[Issuer]:
             ),
             roles=RedisRoleDirectory(redis, keep_for=settings.role_ttl, namespace=settings.redis.namespace_role),
             clients=RedisClientDirectory(redis, namespace=settings.redis.namespace_client),
+            api_keys=RedisApiKeyDirectory(redis, namespace=settings.redis.namespace_api_key),
+            api_key_usage=RedisApiKeyUsage(redis, namespace=settings.redis.namespace_api_key_use),
             limiter=RedisAttemptLimiter(redis, settings.redis.namespace_attempts),
             publisher=feed,
             feed=feed,

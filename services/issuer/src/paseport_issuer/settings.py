@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from paseport.secret import Secret
 from paseport_shared.domain.errors import ValidationFailed
+from paseport_shared.domain.models.api_key import ApiKeyPeppers
 from paseport_shared.domain.models.client import ApplicationType, Client, built_in_clients
 from paseport_shared.domain.models.client_registration import ClientRules, VerifierRules
 from paseport_shared.domain.models.password import check_new_password
@@ -19,6 +20,7 @@ from paseport_shared.domain.models.redirect_uri import registration_problem
 from paseport_shared.domain.models.refresh_token import RefreshPolicy
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.domain.models.session import SessionPolicy
+from paseport_shared.edge_settings import edge_host_problems, pepper_problems, read_api_key_peppers
 from paseport_shared.production_settings import OutboundVariables, RedisVariables, ServerVariables
 from paseport_shared.settings import Env, SettingProblem, WebSettings
 
@@ -36,6 +38,10 @@ class Settings(WebSettings, frozen=True, kw_only=True):
     access_token_ttl: Annotated[timedelta, Env("ACCESS_TOKEN_TTL", 30, 3600)] = ACCESS_TOKEN_TTL
     refresh_key: Annotated[Secret[bytes], Env("PASEPORT_REFRESH_KEY")]
     service_secret: Annotated[Secret[str], Env("PASEPORT_SERVICE_SECRET")]
+    api_key_pepper: Annotated[Secret[str], Env("PASEPORT_API_KEY_PEPPER")]
+    """``VERSION:SECRET`` with commas, or one secret, which is version 1. The highest version is for new keys."""
+    edge_hosts: Annotated[tuple[str, ...], Env("PASEPORT_EDGE_HOSTS")] = ()
+    """Patterns of the hosts to which sign-ins are handed over."""
     cli_secret: Secret[str] | None = None
     """Of embedded mode alone; production signs its command line in as a person."""
     cookie_secure: Annotated[bool, Env("COOKIE_SECURE")] = True
@@ -77,6 +83,11 @@ class Settings(WebSettings, frozen=True, kw_only=True):
         return {client.client_id: client for client in (*configured, *built_in)}
 
     @property
+    def api_key_peppers(self) -> ApiKeyPeppers:
+        """What API keys are hashed with."""
+        return read_api_key_peppers(self.api_key_pepper)
+
+    @property
     def session_policy(self) -> SessionPolicy:
         """How long sessions live."""
         return SessionPolicy(idle=self.session_idle, max_lifetime=self.session_max)
@@ -100,6 +111,8 @@ class Settings(WebSettings, frozen=True, kw_only=True):
             yield SettingProblem("REDIS_REFRESH_TOKEN_TTL", "must not exceed PASEPORT_REFRESH_MAX_LIFETIME")
         if self.access_token_ttl >= self.refresh_token_ttl:
             yield SettingProblem("ACCESS_TOKEN_TTL", "must be shorter than REDIS_REFRESH_TOKEN_TTL")
+        yield from pepper_problems("PASEPORT_API_KEY_PEPPER", self.api_key_pepper)
+        yield from edge_host_problems("PASEPORT_EDGE_HOSTS", self.edge_hosts)
         yield from self._client_problems()
 
     def _client_problems(self) -> Iterable[SettingProblem]:

@@ -15,8 +15,11 @@ from paseport.revocation_list import RevocationList
 from paseport.secret import Secret
 from paseport.token_verifier import TokenVerifier
 from paseport_shared.domain.models.client import ClientKind
+from paseport_shared.domain.models.edge_session import HandoverTicket
 from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.domain.models.refresh_token import RefreshTokenKey
+from paseport_shared.domain.ports.api_key_directory import ApiKeyDirectory
+from paseport_shared.domain.ports.api_key_usage import ApiKeyUsage
 from paseport_shared.domain.ports.attempt_limiter import AttemptLimiter
 from paseport_shared.domain.ports.authorization_code_store import AuthorizationCodeStore
 from paseport_shared.domain.ports.client_directory import ClientDirectory
@@ -44,13 +47,16 @@ from paseport_shared.http.watch import NoticedFeed
 
 from paseport_issuer.settings import Settings
 from paseport_issuer.use_cases.authenticate_client import AuthenticateClient
+from paseport_issuer.use_cases.authenticate_foreign_caller import AuthenticateForeignCaller
 from paseport_issuer.use_cases.authenticate_verifier import AuthenticateVerifier
 from paseport_issuer.use_cases.authorize import Authorize
 from paseport_issuer.use_cases.begin_external_sign_in import BeginExternalSignIn
+from paseport_issuer.use_cases.change_api_key import ChangeApiKey
 from paseport_issuer.use_cases.change_client import ChangeClient
 from paseport_issuer.use_cases.change_user import ChangeUser
 from paseport_issuer.use_cases.check_authorization_request import CheckAuthorizationRequest
 from paseport_issuer.use_cases.complete_external_sign_in import CompleteExternalSignIn
+from paseport_issuer.use_cases.create_api_key import CreateApiKey, MakeSecret
 from paseport_issuer.use_cases.create_client import CreateClient
 from paseport_issuer.use_cases.create_user import CreateUser
 from paseport_issuer.use_cases.create_verifier import CreateVerifier
@@ -65,6 +71,8 @@ from paseport_issuer.use_cases.find_client import FindClient, RememberClient
 from paseport_issuer.use_cases.find_provider import FindProvider
 from paseport_issuer.use_cases.find_token import FindToken
 from paseport_issuer.use_cases.give_consent import GiveConsent
+from paseport_issuer.use_cases.hand_over_session import HandOverSession
+from paseport_issuer.use_cases.import_api_keys import ImportApiKeys
 from paseport_issuer.use_cases.introspect_token import IntrospectToken
 from paseport_issuer.use_cases.issue_machine_token import IssueMachineToken
 from paseport_issuer.use_cases.issue_password_reset import IssuePasswordReset
@@ -81,9 +89,11 @@ from paseport_issuer.use_cases.new_family import NewFamily
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.use_cases.open_session import OpenSession
 from paseport_issuer.use_cases.pending_links import PendingLinks
+from paseport_issuer.use_cases.project_api_key import ProjectApiKey
 from paseport_issuer.use_cases.project_client import ProjectClient
 from paseport_issuer.use_cases.project_user import ProjectUser
 from paseport_issuer.use_cases.publish_revocations import PublishRevocations
+from paseport_issuer.use_cases.read_api_keys import ReadApiKeys
 from paseport_issuer.use_cases.read_clients import ReadClients
 from paseport_issuer.use_cases.read_consents import ReadConsents
 from paseport_issuer.use_cases.read_feed import ReadFeed
@@ -92,16 +102,21 @@ from paseport_issuer.use_cases.read_own_identities import ReadOwnIdentities
 from paseport_issuer.use_cases.read_providers import ReadProviders
 from paseport_issuer.use_cases.read_user_info import ReadUserInfo
 from paseport_issuer.use_cases.read_users import ReadUsers
+from paseport_issuer.use_cases.record_api_key_uses import RecordApiKeyUses
 from paseport_issuer.use_cases.record_feed import RecordFeed
 from paseport_issuer.use_cases.record_pending import RecordPending
 from paseport_issuer.use_cases.redeem_code import RedeemCode
 from paseport_issuer.use_cases.redeem_password_reset import RedeemPasswordReset
 from paseport_issuer.use_cases.refresh_tokens import RefreshTokens
 from paseport_issuer.use_cases.register_provider import RegisterProvider
+from paseport_issuer.use_cases.resolve_api_key import ResolveApiKey
 from paseport_issuer.use_cases.resolve_subject import ResolveSubject
+from paseport_issuer.use_cases.resolve_username import ResolveUsername
 from paseport_issuer.use_cases.revoke_access import RevokeAccess
+from paseport_issuer.use_cases.revoke_api_key import RevokeApiKey
 from paseport_issuer.use_cases.revoke_token import RevokeToken
 from paseport_issuer.use_cases.roll_client_secret import RollClientSecret
+from paseport_issuer.use_cases.rotate_api_key import RotateApiKey
 from paseport_issuer.use_cases.rotate_signing_keys import KeyRotations, RotateSigningKeys
 from paseport_issuer.use_cases.settle_identity import SettleIdentity
 from paseport_issuer.use_cases.sign_access_token import SignAccessToken
@@ -128,9 +143,12 @@ class IssuerAdapters:
     transactions: TransactionStore
     external_sign_ins: SingleUseStore[ExternalSignIn]
     pending_links: SingleUseStore[PendingLink]
+    handovers: SingleUseStore[HandoverTicket]
     codes: AuthorizationCodeStore
     roles: RoleDirectory
     clients: ClientDirectory
+    api_keys: ApiKeyDirectory
+    api_key_usage: ApiKeyUsage
     limiter: AttemptLimiter
     publisher: RevocationPublisher
     feed: RevocationFeed
@@ -177,6 +195,15 @@ class UseCases:
     delete_client: DeleteClient
     roll_client_secret: RollClientSecret
     read_clients: ReadClients
+    create_api_key: CreateApiKey
+    change_api_key: ChangeApiKey
+    rotate_api_key: RotateApiKey
+    revoke_api_key: RevokeApiKey
+    read_api_keys: ReadApiKeys
+    import_api_keys: ImportApiKeys
+    resolve_api_key: ResolveApiKey
+    resolve_username: ResolveUsername
+    hand_over_session: HandOverSession
     create_verifier: CreateVerifier
     change_verifier: ChangeClient
     revoke_verifier: DeleteClient
@@ -216,10 +243,13 @@ class UseCases:
     find_subject: FindSubject
     read_feed: ReadFeed
     authenticate_bearer: AuthenticateBearer
+    authenticate_foreign_caller: AuthenticateForeignCaller
     ensure_accounts: EnsureAccounts
     load_read_models: LoadReadModels
     project_user: ProjectUser
     project_client: ProjectClient
+    project_api_key: ProjectApiKey
+    record_api_key_uses: RecordApiKeyUses
     record_pending: RecordPending
     follow_revocations: FollowRevocations
     revocations: RevocationList
@@ -255,6 +285,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
     )
     project = ProjectUser(record, adapters.roles, publisher, revoke, clock)
     project_client = ProjectClient(record, adapters.clients)
+    project_api_key = ProjectApiKey(record, adapters.api_keys, publisher, clock)
     client_rules = settings.client_rules
 
     def rotation_of(keys: KeepSigningKeys) -> RotateSigningKeys:
@@ -334,6 +365,7 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
     find_token = FindToken(
         verifier=adapters.any_token_verifier, families=adapters.families, refresh_key=refresh_key, clock=clock
     )
+    make_secret = MakeSecret(settings.api_key_peppers, randomness)
     return UseCases(
         login_local=LoginLocal(
             client=app_client,
@@ -379,7 +411,9 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         ),
         create_user=CreateUser(record=record, hasher=adapters.hasher, project=project, clock=clock, ids=ids),
         change_user=ChangeUser(record=record, project=project, revoke=revoke, clock=clock, ids=ids),
-        delete_user=DeleteUser(record=record, project=project, revoke=revoke, ids=ids),
+        delete_user=DeleteUser(
+            record=record, project=project, project_keys=project_api_key, revoke=revoke, clock=clock, ids=ids
+        ),
         read_users=ReadUsers(record),
         find_client=find_client,
         create_client=CreateClient(
@@ -395,6 +429,28 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
             defined=defined_clients, record=record, project=project_client, clock=clock, ids=ids
         ),
         read_clients=ReadClients(defined_clients, record),
+        create_api_key=CreateApiKey(
+            record=record, project=project_api_key, make_secret=make_secret, clock=clock, ids=ids
+        ),
+        change_api_key=ChangeApiKey(record=record, project=project_api_key, clock=clock, ids=ids),
+        rotate_api_key=RotateApiKey(
+            record=record, project=project_api_key, make_secret=make_secret, clock=clock, ids=ids
+        ),
+        revoke_api_key=RevokeApiKey(record=record, project=project_api_key, clock=clock, ids=ids),
+        read_api_keys=ReadApiKeys(record),
+        import_api_keys=ImportApiKeys(
+            record=record, project=project_api_key, clock=clock, randomness=randomness, ids=ids
+        ),
+        resolve_api_key=ResolveApiKey(record, adapters.api_keys),
+        resolve_username=ResolveUsername(record),
+        hand_over_session=HandOverSession(
+            hosts=settings.edge_hosts,
+            sessions=adapters.sessions,
+            find_subject=find_subject,
+            tickets=adapters.handovers,
+            clock=clock,
+            ids=ids,
+        ),
         create_verifier=CreateVerifier(
             CreateClient(
                 defined=defined_clients,
@@ -518,12 +574,19 @@ def wire(settings: Settings, adapters: IssuerAdapters) -> UseCases:
         find_subject=find_subject,
         read_feed=ReadFeed(relay, clock),
         authenticate_bearer=AuthenticateBearer(adapters.token_verifier, revocations, find_subject, clock),
+        authenticate_foreign_caller=AuthenticateForeignCaller(
+            find_provider=find_provider, upstream=adapters.upstream, limits=limits, record=record
+        ),
         ensure_accounts=EnsureAccounts(
             record=record, hasher=adapters.hasher, clock=clock, randomness=randomness, ids=ids
         ),
-        load_read_models=LoadReadModels(record, adapters.roles, adapters.clients, publisher, revocations, clock),
+        load_read_models=LoadReadModels(
+            record, adapters.roles, adapters.clients, adapters.api_keys, publisher, revocations, clock
+        ),
         project_user=project,
         project_client=project_client,
+        project_api_key=project_api_key,
+        record_api_key_uses=RecordApiKeyUses(adapters.api_key_usage, record),
         record_pending=RecordPending(adapters.pending, record),
         follow_revocations=FollowRevocations(
             [(NoticedFeed(FEEDS[0], adapters.feed), HEARTBEAT_SECONDS), (RecordFeed(record), HEARTBEAT_SECONDS)],

@@ -42,6 +42,7 @@ T = TypeVar("T")
 PUBLIC = {
     ("POST", "/auth/v1/login/local"), ("POST", "/auth/v1/refresh"), ("POST", "/auth/v1/logout"),
     ("POST", "/auth/v1/password/reset"), ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/openapi.json"),
+    ("GET", "/auth/v1/handover"),
     ("GET", "/auth/v1/login"), ("GET", "/auth/v1/callback"), ("POST", "/auth/v1/logout/confirm"),
     ("GET", "/auth/v1/transactions/{transaction_id:str}"),
     ("POST", "/auth/v1/transactions/{transaction_id:str}/consent"),
@@ -100,11 +101,11 @@ def test_every_route_is_public_or_for_administrators(http: HttpWorld) -> None:
         route
         for route, scopes in found.items()
         if scopes == ("admin",)
-        and not route[1].startswith(("/clients/v1", "/verifiers/v1", "/keys/v1", "/auth/v1/providers"))
+        and not route[1].startswith(("/clients/v1", "/verifiers/v1", "/keys/v1", "/auth/v1/providers", "/api/users/"))
     }
     assert of_users == MANAGEMENT
     of_account = {route[1] for route, scopes in found.items() if scopes == ("account",)}
-    assert {path for path in of_account if not path.startswith("/me/v1/")} == {"/auth/v1/oauth/link"}
+    assert {path for path in of_account if not path.startswith(("/me/v1/", "/api/me/"))} == {"/auth/v1/oauth/link"}
     assert set(found.values()) == {None, ("admin",), ("account",)}
 
 

@@ -182,7 +182,7 @@ async def test_the_openapi_document_describes_the_public_routes_and_no_other(htt
         document = (await client.get("/openapi.json")).json()
 
     pages = {"/oauth2/authorize", "/oauth2/authorize/continue", "/oauth2/logout"}
-    pages |= {"/auth/v1/login", "/auth/v1/callback"}
+    pages |= {"/auth/v1/login", "/auth/v1/callback", "/auth/v1/handover"}
     pages |= {"/auth/v1/oauth/init", "/auth/v1/oauth/callback", "/auth/v1/oauth/callback/{provider}"}
     in_oauth_form = {"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"}
     in_oauth_form |= {"/auth/v1/oauth/backchannel-logout/{provider}"}

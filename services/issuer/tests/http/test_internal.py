@@ -80,10 +80,19 @@ async def test_the_api_learns_roles_and_state_of_a_subject(http: HttpWorld) -> N
     assert found.status_code == 200
     assert found.json() == {
         "subject": str(user.id), "username": "alice", "roles": ["Editor", "User"], "enabled": True, "version": 1,
-        "revision": 1,
+        "revision": 1, "email": "", "name": "",
     }  # fmt: skip
     assert found.headers["cache-control"] == "no-store"
     assert (absent.status_code, problem(absent)["code"]) == (404, "not_found")
+
+
+async def test_the_api_learns_an_address_that_is_known_to_be_the_subject_s_and_a_name(http: HttpWorld) -> None:
+    """Services behind a proxy take the address for who somebody is: one that nobody vouches for is none."""
+    await http.world.vouch_for(user := await http.world.add_user("alice"), "Alice")
+    async with http.inside(SERVICE) as api:
+        found = (await api.post("/internal/v1/principals", json={"subject": str(user.id)})).json()
+
+    assert (found["email"], found["name"]) == ("alice@example.com", "Alice")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"subject":"alice"}', b'{"subject":1}', b'{"subject":null,"x":1}'])

@@ -131,6 +131,9 @@ async def use_everything(http: HttpWorld, secrets: dict[str, str]) -> list[httpx
         ]
     async with http.bearer(secrets["access token"]) as admin:
         answers += [await admin.get("/users/v1"), await admin.post("/users/v1", json=new)]
+        answers.append(await admin.post("/api/me/tokens", json={"name": "another"}))
+    async with http.bearer(secrets["API key"]) as program:
+        answers.append(await program.get("/api/me/tokens"))
     async with http.bearer(None) as service:
         service.headers["Authorization"] = "Basic " + secrets["verifier's credential"]
         answers += [

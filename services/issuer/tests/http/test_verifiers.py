@@ -214,7 +214,8 @@ async def test_clients_and_verifiers_are_not_managed_through_each_others_routes(
 
 
 async def test_a_verifier_learns_a_subjects_state_and_nothing_else(http: HttpWorld, admin: str) -> None:
-    user = await http.world.add_user("alice", roles=("User", "Editor"))
+    """Neither address nor name: a verifier is somebody else's service."""
+    user = await http.world.vouch_for(await http.world.add_user("alice", roles=("User", "Editor")), "Alice")
     made = await create(http, admin)
     async with http.service(made["client_id"], made["client_secret"]) as service:
         found = await service.post("/verifiers/v1/principals", json={"subject": str(user.id)})
@@ -223,7 +224,7 @@ async def test_a_verifier_learns_a_subjects_state_and_nothing_else(http: HttpWor
     assert found.status_code == 200
     assert found.json() == {
         "subject": str(user.id), "username": "alice", "roles": ["Editor", "User"], "enabled": True, "version": 1,
-        "revision": 1,
+        "revision": 2,
     }  # fmt: skip
     assert found.headers["cache-control"] == "no-store"
     assert (absent.status_code, problem(absent)["code"]) == (404, "not_found")

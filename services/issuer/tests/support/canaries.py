@@ -63,6 +63,8 @@ async def secrets_of(http: HttpWorld) -> dict[str, str]:
         link = (await admin.post(f"/users/v1/{alice.id}/password-reset")).json()["url"]
         client = (await admin.post("/clients/v1", json=CLIENT)).json()
         verifier = (await admin.post("/verifiers/v1", json=VERIFIER)).json()
+        key = (await admin.post(f"/api/users/{alice.id}/tokens", json={"name": "canary"})).json()
+        rotated = (await admin.post(f"/api/users/{alice.id}/tokens/{key['id']}/rotate", json={})).json()
         assert (await admin.post("/auth/v1/providers", json=PROVIDER)).status_code == 201
     settings = http.world.settings
     assert settings.cli_secret is not None
@@ -75,6 +77,9 @@ async def secrets_of(http: HttpWorld) -> dict[str, str]:
         "client secret": client["client_secret"],
         "verifier's secret": verifier["client_secret"],
         "verifier's credential": basic_credential(verifier["client_id"], verifier["client_secret"]),
+        "API key": key["key"],
+        "rotated API key": rotated["key"],
+        "API key pepper": settings.api_key_pepper.reveal().partition(":")[2],
         "provider's client secret": PROVIDER["client_secret"],
         "app's client secret": settings.bff_client_secret.reveal(),
         "service secret": settings.service_secret.reveal(),

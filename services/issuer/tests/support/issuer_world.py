@@ -34,6 +34,8 @@ from paseport_shared.adapters.jose.jwks_document import JwksDocument
 from paseport_shared.adapters.keyfile.data_key import KeyFileCipher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.keyfile.rsa_key_file import RsaKeyFile
+from paseport_shared.adapters.memory.api_key_directory import MemoryApiKeyDirectory
+from paseport_shared.adapters.memory.api_key_usage import MemoryApiKeyUsage
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
 from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
@@ -55,6 +57,7 @@ from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.domain.models.audit import Actor, AuditEvent
 from paseport_shared.domain.models.authorization import Redemption
 from paseport_shared.domain.models.client import api_audience, built_in_clients
+from paseport_shared.domain.models.edge_session import HandoverTicket
 from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.domain.models.refresh_token import RefreshFamily, RefreshPolicy
 from paseport_shared.domain.models.user import User
@@ -159,6 +162,8 @@ def issuer_settings(**changes: object) -> Settings:
     values: dict[str, object] = {
         "access_token_issuer": ISSUER,
         "refresh_key": Secret(b"r" * 32),
+        "api_key_pepper": Secret("1:pepper-of-at-least-32-characters-0123456789"),
+        "edge_hosts": ("app.example.com", "*.apps.example.com"),
         "service_secret": Secret("service-secret-of-at-least-32-characters"),
         "bff_client_secret": Secret("bff-client-secret-of-at-least-32-characters"),
         "cli_secret": Secret("cli-secret-of-at-least-32-characters-long"),
@@ -198,6 +203,8 @@ class IssuerWorld:
         self.families = SwitchedFamilies(self.settings.refresh_policy, self.outages)
         self.roles = MemoryRoleDirectory(self.outages.redis)
         self.clients = MemoryClientDirectory(self.outages.redis)
+        self.api_keys = MemoryApiKeyDirectory(self.outages.redis)
+        self.api_key_usage = MemoryApiKeyUsage(self.outages.redis)
         self.feed = SwitchedFeed(self.outages)
         self.upstream = ScriptedUpstream()
         self.hasher = BcryptPasswordHasher({1: Secret(b"p" * 32)}, 1, 4, workers=2)
@@ -208,9 +215,12 @@ class IssuerWorld:
             transactions=MemoryTransactionStore(self.outages.redis),
             external_sign_ins=MemorySingleUseStore[ExternalSignIn](self.outages.redis),
             pending_links=MemorySingleUseStore[PendingLink](self.outages.redis),
+            handovers=MemorySingleUseStore[HandoverTicket](self.outages.redis),
             codes=SwitchedCodes(self.outages),
             roles=self.roles,
             clients=self.clients,
+            api_keys=self.api_keys,
+            api_key_usage=self.api_key_usage,
             limiter=MemoryAttemptLimiter(self.outages.redis),
             publisher=self.feed,
             feed=self.feed,
@@ -275,6 +285,12 @@ class IssuerWorld:
         change = UserChange(frozenset({"disabled"}), disabled=True)
         stored = await self.user(user.id)
         return await self.use.change_user(ChangeUserCommand(user.id, stored.revision, change, ADMIN_ACTOR))
+
+    async def vouch_for(self, user: User, display_name: str) -> User:
+        """Say that a user's address is known to be theirs, and what they are called, as an administrator."""
+        named = frozenset({"email_verified", "display_name"})
+        change = UserChange(named, email_verified=True, display_name=display_name)
+        return await self.use.change_user(ChangeUserCommand(user.id, user.revision, change, ADMIN_ACTOR))
 
     async def sign_in(
         self, login: str = "alice", password: Secret[str] = PASSWORD, replaced: Secret[str] | None = None

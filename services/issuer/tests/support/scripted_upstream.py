@@ -12,7 +12,13 @@ from paseport_shared.domain.models.external_sign_in import ExternalSignIn
 from paseport_shared.domain.models.identity_provider import IdentityProvider
 from paseport_shared.domain.models.linked_identity import ExternalIdentity
 from paseport_shared.domain.ports.outbound import OutboundRefused
-from paseport_shared.domain.ports.upstream import Finding, UpstreamAnswer, UpstreamLogout, UpstreamRequest
+from paseport_shared.domain.ports.upstream import (
+    Finding,
+    UpstreamAnswer,
+    UpstreamCaller,
+    UpstreamLogout,
+    UpstreamRequest,
+)
 
 
 class ScriptedUpstream:
@@ -49,6 +55,13 @@ class ScriptedUpstream:
         if token not in self.logouts:
             raise ProviderAnswerRefused("no such token")
         return self.logouts[token]
+
+    def claimed_issuer(self, token: str) -> str | None:
+        return None
+
+    async def read_access_token(self, provider: IdentityProvider, token: str) -> UpstreamCaller:
+        self._check()
+        raise ProviderAnswerRefused("no such token")
 
     async def end_session_url(
         self, provider: IdentityProvider, *, post_logout_redirect_uri: str, state: str

@@ -517,10 +517,12 @@ async def test_a_directory_that_lost_everything_is_loaded_again(world: IssuerWor
     gone = await create(world, PUBLIC)
     assert isinstance(gone, Client)
     await delete(world, gone)
-    await world.use.load_read_models()
+    assert await world.use.load_read_models.step() is True
     assert await world.use.load_read_models.step() is False
     empty = MemoryClientDirectory()
-    load = LoadReadModels(world.record, world.roles, empty, world.feed, world.use.revocations, world.clock)
+    load = LoadReadModels(
+        world.record, world.roles, empty, world.api_keys, world.feed, world.use.revocations, world.clock
+    )
 
     assert await load.step() is True
 

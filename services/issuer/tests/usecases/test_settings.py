@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from paseport.secret import Secret
 from paseport_issuer.settings import ProductionSettings, Settings
+from paseport_shared.domain.models.api_key import new_api_key, parse_api_key
 from paseport_shared.domain.models.client import ClientAuthMethod, ClientSource, GrantType
 from paseport_shared.settings import SettingsProblems, load_settings
 
@@ -19,6 +20,7 @@ GOOD = {
     "ACCESS_TOKEN_ISSUER": "https://auth.example.com",
     "PASEPORT_REFRESH_KEY": secrets.token_urlsafe(48),
     "PASEPORT_SERVICE_SECRET": secrets.token_urlsafe(48),
+    "PASEPORT_API_KEY_PEPPER": secrets.token_urlsafe(48),
     "BFF_CLIENT_SECRET": secrets.token_urlsafe(48),
 }
 
@@ -34,7 +36,7 @@ def problems_of(**changes: str) -> dict[str, str]:
     return {problem.name: problem.message for problem in refusal.value.problems}
 
 
-def test_four_variables_are_enough() -> None:
+def test_five_variables_are_enough() -> None:
     settings = load_settings(Settings, GOOD)
 
     assert settings.cookie_secure
@@ -54,6 +56,7 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         "ACCESS_TOKEN_ISSUER",
         "PASEPORT_REFRESH_KEY",
         "PASEPORT_SERVICE_SECRET",
+        "PASEPORT_API_KEY_PEPPER",
         "BFF_CLIENT_SECRET",
     ]
     assert all("required" in problem.message for problem in refusal.value.problems)
@@ -76,7 +79,9 @@ def test_every_mistake_is_reported_in_one_start_and_no_value_is_shown() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["PASEPORT_REFRESH_KEY", "PASEPORT_SERVICE_SECRET", "BFF_CLIENT_SECRET"])
+@pytest.mark.parametrize(
+    "name", ["PASEPORT_REFRESH_KEY", "PASEPORT_SERVICE_SECRET", "PASEPORT_API_KEY_PEPPER", "BFF_CLIENT_SECRET"]
+)
 @pytest.mark.parametrize("secret", ["", "short", "a" * 64, "password" * 8, "this-is-an-example-of-a-secret-to-replace"])
 def test_a_secret_that_protects_nothing_is_refused(name: str, secret: str) -> None:
     """FT-22: missing, short, repeated, a placeholder."""
@@ -159,6 +164,46 @@ def test_the_command_line_has_no_secret_in_production() -> None:
     assert settings.cli_secret is None
 
 
+# --- API keys and routed hosts ----------------------------------------------------------------------------------------
+
+OLD, NEW = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+
+
+def test_one_secret_is_the_first_pepper_and_of_several_the_highest_version_is_for_new_keys() -> None:
+    one = load_settings(Settings, GOOD | {"PASEPORT_API_KEY_PEPPER": OLD}).api_key_peppers
+    two = load_settings(Settings, GOOD | {"PASEPORT_API_KEY_PEPPER": f"12:{NEW}, 1:{OLD}"}).api_key_peppers
+    presented = parse_api_key(new_api_key("0" * 16, bytes(32)).reveal())
+
+    assert presented is not None
+    assert (one.current, two.current) == (1, 12)
+    assert one.digest(presented, 1) == two.digest(presented, 1) != two.digest(presented, 12)
+    assert one.digest(presented, 12) is None
+
+
+@pytest.mark.parametrize(
+    "peppers",
+    [
+        f"1:{OLD},1:{NEW}", f"1:{OLD},{NEW}", f"1:{OLD},2:short", f"1:{OLD},2:{'a' * 40}", f"0:{OLD},1:{NEW}",
+        f"one:{OLD},2:{NEW}", f"1:{OLD},", f"{OLD}{OLD}", f"1:{'password' * 6},2:{NEW}", f"1:short,2:{NEW}",
+    ],
+    ids=lambda peppers: peppers.replace(OLD, "old").replace(NEW, "new"),
+)  # fmt: skip
+def test_peppers_that_cannot_be_told_apart_or_protect_nothing_are_refused(peppers: str) -> None:
+    """FT-22."""
+    assert set(problems_of(PASEPORT_API_KEY_PEPPER=peppers)) == {"PASEPORT_API_KEY_PEPPER"}
+
+
+@pytest.mark.parametrize(
+    "hosts", ["*", "*.com", "https://app.example.com", "app.example.com:8443", "App.example.com", "app.example.com/x"]
+)
+def test_sign_ins_are_handed_over_to_hosts_that_are_named(hosts: str) -> None:
+    """FA-24."""
+    fine = load_settings(Settings, GOOD | {"PASEPORT_EDGE_HOSTS": "app.example.com, *.apps.example.com"})
+
+    assert fine.edge_hosts == ("app.example.com", "*.apps.example.com")
+    assert set(problems_of(PASEPORT_EDGE_HOSTS=hosts)) == {"PASEPORT_EDGE_HOSTS"}
+
+
 # --- an issuer as a process of its own --------------------------------------------------------------------------------
 
 PRODUCTION = GOOD | {
@@ -198,6 +243,7 @@ def test_everything_that_an_installation_lacks_is_named_at_once() -> None:
         "ACCESS_TOKEN_ISSUER",
         "PASEPORT_REFRESH_KEY",
         "PASEPORT_SERVICE_SECRET",
+        "PASEPORT_API_KEY_PEPPER",
         "BFF_CLIENT_SECRET",
         "MARIADB_URL",
         "PASEPORT_PASSWORD_PEPPER",

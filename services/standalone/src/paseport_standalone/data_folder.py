@@ -45,10 +45,14 @@ class Runtime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class InstallationSecrets:
-    """Made once for each installation. Whoever loses the pepper loses all passwords; the others end sessions only."""
+    """Made once for each installation.
+
+    Whoever loses a pepper loses all passwords, or all API keys; the others end sessions only.
+    """
 
     refresh_key: Secret[bytes]
     password_pepper: Secret[bytes]
+    api_key_pepper: Secret[str]
     cli_secret: Secret[str]
     service_secret: Secret[str]
 
@@ -109,6 +113,11 @@ class DataFolder:
         return self.path / "password-pepper"
 
     @property
+    def api_key_pepper(self) -> Path:
+        """The key that API keys are hashed under."""
+        return self.path / "api-key-pepper"
+
+    @property
     def cli_secret(self) -> Path:
         """What the command line proves itself with."""
         return self.path / "cli-secret"
@@ -127,6 +136,7 @@ class DataFolder:
             self.data_key_file,
             self.refresh_key,
             self.password_pepper,
+            self.api_key_pepper,
             self.cli_secret,
             self.service_secret,
         )
@@ -183,13 +193,20 @@ class DataFolder:
                 f"{self.password_pepper} is missing, and no stored password can be checked without it. "
                 f"Restore it from the backup that {self.database.name} came from."
             )
-        refresh_key, password_pepper, cli_secret, service_secret = (
+        refresh_key, password_pepper, api_key_pepper, cli_secret, service_secret = (
             self._secret(path, randomness)
-            for path in (self.refresh_key, self.password_pepper, self.cli_secret, self.service_secret)
+            for path in (
+                self.refresh_key,
+                self.password_pepper,
+                self.api_key_pepper,
+                self.cli_secret,
+                self.service_secret,
+            )
         )
         return InstallationSecrets(
             refresh_key=Secret(bytes.fromhex(refresh_key.reveal())),
             password_pepper=Secret(bytes.fromhex(password_pepper.reveal())),
+            api_key_pepper=api_key_pepper,
             cli_secret=cli_secret,
             service_secret=service_secret,
         )

@@ -16,9 +16,9 @@ _API_PREFIX: Final = "/api/"
 class Dispatch:
     """Hands a request to the api, the issuer or the app by its path, if it was sent to the canonical host.
 
-    Another host name could belong to somebody else whose DNS points here (DNS rebinding), so it gets nothing. The one
-    exception is a person who typed ``127.0.0.1``: the app works only on the origin that the tokens name, and a redirect
-    leads there.
+    Another host name could belong to somebody else whose DNS points here (DNS rebinding), so it gets nothing. There are
+    two exceptions: what proxies and routed hosts ask (``reserved.EDGE``), and a person who typed ``127.0.0.1``: the app
+    works only on the origin that the tokens name, and a redirect leads there.
     """
 
     def __init__(self, *, port: int, api: ASGIApp, issuer: ASGIApp, spa: ASGIApp) -> None:
@@ -36,15 +36,19 @@ class Dispatch:
             return
         if _is_sent_to(scope, (self._host,)):
             await self._app_for(scope["path"])(scope, receive, send)
+        elif reserved.is_under(scope["path"], reserved.EDGE):
+            await self._api(scope, receive, send)
         elif _is_sent_to(scope, (self._typed_by_people,)) and _asks_for_page(scope):
             await self._redirect(scope, send)
         else:
             await send_unlisted_host(scope, receive, send)
 
     def _app_for(self, path: str) -> ASGIApp:
-        if reserved.is_under(path, reserved.API):
-            return self._api
-        return self._issuer if reserved.is_under(path, reserved.ISSUER) else self._spa
+        # The issuer first: some of its paths lie below one of the api's.
+        if reserved.is_under(path, reserved.ISSUER):
+            return self._issuer
+        is_api = reserved.is_under(path, reserved.API) or path in reserved.OF_ANOTHER_SYSTEM
+        return self._api if is_api else self._spa
 
     async def _redirect(self, scope: Scope, send: Send) -> None:
         # The raw path, so that what was escaped stays escaped. It begins with a slash and follows a host of ours:

@@ -25,8 +25,9 @@ from paseport.token_cache import TokenCache
 from paseport.token_verifier import TokenVerifier
 from paseport.verifier import KEY_DOCUMENT_PATH
 from paseport_api.app import Api
+from paseport_api.production import open_policies
 from paseport_api.settings import Settings as ApiSettings
-from paseport_api.wiring import ApiAdapters
+from paseport_api.wiring import ApiAdapters, EdgeAdapters
 from paseport_issuer.app import Issuer
 from paseport_issuer.settings import Settings as IssuerSettings
 from paseport_issuer.use_cases.ensure_accounts import FirstAdmin
@@ -34,22 +35,29 @@ from paseport_issuer.use_cases.keep_signing_keys import KeepSigningKeys
 from paseport_issuer.use_cases.new_ids import NewIds
 from paseport_issuer.wiring import UPSTREAM_CALLS, IssuerAdapters
 from paseport_shared.adapters.bcrypt.password_hasher import BcryptPasswordHasher
+from paseport_shared.adapters.issuer.api_keys import IssuerApiKeys
+from paseport_shared.adapters.issuer.handovers import IssuerHandovers
 from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
+from paseport_shared.adapters.issuer.usernames import IssuerUsernames
 from paseport_shared.adapters.jose.id_token_reader import JoseIdTokenReader
 from paseport_shared.adapters.jose.id_token_signer import JoseIdTokenSigner
 from paseport_shared.adapters.jose.jwks_document import JwksDocument
 from paseport_shared.adapters.keyfile.data_key import KeyFileCipher
 from paseport_shared.adapters.keyfile.key_file import KeyFile
 from paseport_shared.adapters.keyfile.rsa_key_file import RsaKeyFile
+from paseport_shared.adapters.memory.api_key_directory import MemoryApiKeyDirectory
+from paseport_shared.adapters.memory.api_key_usage import MemoryApiKeyUsage
 from paseport_shared.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from paseport_shared.adapters.memory.authorization_code_store import MemoryAuthorizationCodeStore
 from paseport_shared.adapters.memory.client_directory import MemoryClientDirectory
+from paseport_shared.adapters.memory.decision_log import MemoryDecisionLog
 from paseport_shared.adapters.memory.pending_record import MemoryPendingRecord
 from paseport_shared.adapters.memory.refresh_token_store import MemoryRefreshTokenStore
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.adapters.memory.session_store import MemorySessionStore
+from paseport_shared.adapters.memory.shared_rates import MemorySharedRates
 from paseport_shared.adapters.memory.single_use_store import MemorySingleUseStore
 from paseport_shared.adapters.memory.transaction_store import MemoryTransactionStore
 from paseport_shared.adapters.oidc.upstream_providers import OidcUpstreamProviders
@@ -63,6 +71,7 @@ from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import api_audience
+from paseport_shared.domain.models.edge_session import HandoverTicket
 from paseport_shared.domain.models.external_sign_in import ExternalSignIn, PendingLink
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
@@ -121,6 +130,8 @@ async def open_embedded(
             access_token_issuer=origin,
             refresh_key=secrets.refresh_key,
             service_secret=secrets.service_secret,
+            api_key_pepper=secrets.api_key_pepper,
+            edge_hosts=settings.edge_hosts,
             cli_secret=secrets.cli_secret,
             key_document_max_age=settings.key_document_max_age,
             cookie_secure=False,
@@ -135,6 +146,7 @@ async def open_embedded(
         stack.callback(outbound.close)
         sessions = MemorySessionStore(issuer_settings.session_policy)
         roles = MemoryRoleDirectory()
+        api_keys, api_key_usage = MemoryApiKeyDirectory(), MemoryApiKeyUsage()
         # The moment of the start, so that a verifier's position of an earlier start means nothing.
         feed = MemoryRevocationFeed(time.time_ns() // 1_000_000)
         keys, id_keys = (
@@ -155,9 +167,12 @@ async def open_embedded(
             transactions=MemoryTransactionStore(),
             external_sign_ins=MemorySingleUseStore[ExternalSignIn](),
             pending_links=MemorySingleUseStore[PendingLink](),
+            handovers=MemorySingleUseStore[HandoverTicket](),
             codes=MemoryAuthorizationCodeStore(),
             roles=roles,
             clients=MemoryClientDirectory(),
+            api_keys=api_keys,
+            api_key_usage=api_key_usage,
             limiter=MemoryAttemptLimiter(),
             publisher=feed,
             feed=feed,
@@ -203,7 +218,27 @@ async def open_embedded(
             access_token_issuer=origin,
             issuer_internal_url=_IN_PROCESS,
             service_secret=secrets.service_secret,
+            api_key_pepper=secrets.api_key_pepper,
+            edge_hosts=settings.edge_hosts,
+            trusted_proxies=settings.trusted_proxies,
+            forward_auth=settings.forward_auth,
             allowed_hosts=issuer_settings.allowed_hosts,
+        )
+        policies = open_policies(settings.forward_auth.policy_file)
+        edge_adapters = EdgeAdapters(
+            any_token_verifier=TokenVerifier(
+                key_set, issuer=origin, audience=None, max_lifetime=_MAX_LIFETIME, clock=clock, cache=TokenCache()
+            ),
+            api_keys=api_keys,
+            api_key_source=IssuerApiKeys(internal_client),
+            api_key_usage=api_key_usage,
+            shared_rates=MemorySharedRates(),
+            decision_log=MemoryDecisionLog(),
+            handovers=IssuerHandovers(internal_client),
+            usernames=IssuerUsernames(internal_client),
+            policies=policies,
+            randomness=randomness,
+            jobs={"keep policy": policies.keep},
         )
         api_adapters = ApiAdapters(
             token_verifier=TokenVerifier(
@@ -220,9 +255,11 @@ async def open_embedded(
             fallback_feed=IssuerFeed(internal_client, FEED_PATH),
             session_store=sessions,
             issuer_monitor=IssuerMonitor(internal_client),
+            edge=edge_adapters,
             clock=clock,
         )
         api = Api(api_settings, api_adapters)
+        api.metrics.watch_policy(policies)
         api_public, api_internal = api.public_app(), api.internal_app()
 
         first_admin = await issuer.use.ensure_accounts(

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import msgspec
 from paseport.secret import Secret
+from paseport_api.settings import ForwardAuthVariables
 from paseport_issuer.configured_clients import mobile_problems, read_configured_clients
 from paseport_issuer.settings import ACCESS_TOKEN_TTL, REFRESH_MAX_LIFETIME
 from paseport_shared import settings as shared
@@ -18,8 +19,9 @@ from paseport_shared.domain.models.client_registration import ClientRules
 from paseport_shared.domain.models.password import check_new_password
 from paseport_shared.domain.models.profile import check_profile
 from paseport_shared.domain.models.roles import ADMIN
+from paseport_shared.edge_settings import edge_host_problems
 from paseport_shared.production_settings import OutboundVariables
-from paseport_shared.settings import Env, SettingProblem, SettingsProblems
+from paseport_shared.settings import Env, SettingProblem, SettingsProblems, network_problems
 
 from paseport_standalone.data_folder import REPOSITORY, DataFolder, default_data_folder
 from paseport_standalone.ports import HOST, origin_of
@@ -34,6 +36,7 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of the embedded mode. Port 0 takes any free one, for tests."""
 
     outbound: OutboundVariables
+    forward_auth: ForwardAuthVariables
     server_port: Annotated[int, Env("SERVER_PORT", 0, _MAX_PORT)] = 8080
     internal_port: Annotated[int, Env("PASEPORT_INTERNAL_PORT", 0, _MAX_PORT)] = 8081
     server_host: Annotated[str, Env("SERVER_HOST")] = HOST
@@ -49,6 +52,10 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     password_work_factor: Annotated[int, Env("PASEPORT_PASSWORD_WORK_FACTOR", 10, 15)] = 12
     mobile_redirect_uris: Annotated[tuple[str, ...], Env("MOBILE_REDIRECT_URIS")] = ()
     oauth_clients_json: Annotated[Secret[str] | None, Env("OAUTH_CLIENTS_JSON", 1)] = None
+    trusted_proxies: Annotated[tuple[str, ...], Env("PASEPORT_TRUSTED_PROXIES")] = ()
+    """Networks of the proxies that may ask whether a request passes."""
+    edge_hosts: Annotated[tuple[str, ...], Env("PASEPORT_EDGE_HOSTS")] = ()
+    """Patterns of the hosts to which sign-ins are handed over."""
 
     def relation_problems(self) -> Iterable[SettingProblem]:
         """Yield a problem for each value that this mode does not take."""
@@ -63,6 +70,8 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
         yield from mobile_problems(self.mobile_redirect_uris)
         rules = ClientRules(origin_of(self.server_port), ACCESS_TOKEN_TTL, REFRESH_MAX_LIFETIME)
         yield from read_configured_clients(self.oauth_clients_json, rules)[1]
+        yield from network_problems("PASEPORT_TRUSTED_PROXIES", self.trusted_proxies)
+        yield from edge_host_problems("PASEPORT_EDGE_HOSTS", self.edge_hosts)
         try:
             check_profile(username="admin", email=self.admin_email, display_name=None, roles=(ADMIN,))
         except ValidationFailed as error:

@@ -309,3 +309,32 @@ async def test_an_operator_says_whether_an_address_is_known_to_be_somebodys(inst
     assert verified.json()["display_name"] == "Grace"
     assert "grace@example.net" in shown.out
     assert nothing.code == 2
+
+
+async def test_an_operator_lets_a_provider_s_tokens_manage_api_keys(
+    installation: Installation, upstream: Upstream, client: UpstreamClient
+) -> None:
+    """What is named of it is changed, the rest stays; cleared whole, they are good for nothing any more."""
+    created = await create(
+        installation, "callers", upstream, client, "--api-audience", "api://keys", "--api-groups-claim", "groups",
+        "--api-admin-group", "Admins", "--refresh-seconds", "120", "--json",
+    )  # fmt: skip
+    changed = await installation.run(
+        "providers", "change", "callers", "--api-tenant", "t", "--api-group-any-case", "--json"
+    )
+    shown = await installation.run("providers", "show", "callers")
+    cleared = await installation.run("providers", "change", "callers", "--clear", "api_access", "--json")
+
+    access = {
+        "audiences": ["api://keys"],
+        "subject": None,
+        "groups": "groups",
+        "admin_group": "Admins",
+        "group_case_sensitive": True,
+        "tenant": None,
+    }
+    assert (created.code, created.err) == (0, "")
+    assert (created.json()["api_access"], created.json()["refresh_seconds"]) == (access, 120)
+    assert changed.json()["api_access"] == {**access, "group_case_sensitive": False, "tenant": "t"}
+    assert "Admins, in any case" in shown.out
+    assert cleared.json()["api_access"] is None

@@ -39,10 +39,18 @@ INTERNAL = InternalDispatch(port=8081, api=named("api"), issuer=named("issuer"))
         ("/openapi.json", "issuer"),
         ("/metrics", "issuer"),
         ("/internal/v1/feed", "issuer"),
+        ("/api/me/tokens", "issuer"),
+        ("/api/me/tokens/0190abc", "issuer"),
+        ("/api/users/0190-abc/tokens", "issuer"),
+        ("/api/me", "api"),
         ("/api/dashboard", "api"),
         ("/api/health/ready", "api"),
         ("/api/openapi.json", "api"),
         ("/forward-auth", "api"),
+        ("/auth", "api"),
+        ("/auth/", "issuer"),
+        ("/healthz", "api"),
+        ("/healthz/x", "spa"),
     ],
 )
 async def test_a_path_is_answered_by_its_owner(path: str, who: str) -> None:
@@ -117,3 +125,10 @@ async def test_the_second_port_shows_the_api_below_its_own_prefix(path: str, ans
 async def test_a_browser_led_to_the_second_port_by_a_foreign_name_reads_nothing() -> None:
     async with client_of(INTERNAL, "evil.example:8081") as http:
         assert (await http.get("/metrics")).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/forward-auth", "/auth-request", "/ext-authz/any/path", "/.paseport/handover"])
+async def test_proxies_and_routed_hosts_ask_under_names_of_their_own(path: str) -> None:
+    """The api itself says which of them it answers."""
+    async with client_of(PUBLIC, "app.localhost:8080") as http:
+        assert (await http.get(path)).text == f"api {path}"

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/admin/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was denied lately
+         * @description The last denials of forward-auth, newest first: reason, rule, and what would have let each of them pass.
+         */
+        get: operations["decisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/revocations": {
         parameters: {
             query?: never;
@@ -84,6 +104,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/policy/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Why is this denied, or would it pass
+         * @description Decide about a request that nobody makes, or explain one that was denied.
+         *
+         *     The engine, the rules and what callers hold are those of live decisions. Not looked at is what only a real request
+         *     shows: whether a secret is right, whom a token is for, which page a browser was on, and limits.
+         */
+        post: operations["explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/principal": {
         parameters: {
             query?: never;
@@ -108,11 +151,96 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AskedRequestBody */
+        AskedRequestBody: {
+            address?: string | null;
+            host: string;
+            method: string;
+            path: string;
+        };
+        /** AskerBody */
+        AskerBody: {
+            /** @default false */
+            anonymous: boolean;
+            api_key?: string | null;
+            /**
+             * @default session
+             * @enum {string}
+             */
+            credential: "session" | "access_token";
+            /** @default [] */
+            scopes: (string | unknown)[];
+            user?: string | null;
+        };
+        /** AskerView */
+        AskerView: {
+            key_id: string | null;
+            key_refusal: components["schemas"]["KeyRefusal"] | null;
+            kind: components["schemas"]["CredentialKind"];
+            roles: string[];
+            scopes: string[];
+            subject: string;
+            username: string;
+        };
+        /**
+         * CredentialKind
+         * @description What a caller showed (``X-Auth-Method``).
+         * @enum {string}
+         */
+        CredentialKind: "none" | "access_token" | "api_key" | "session";
         /** DashboardResponse */
         DashboardResponse: {
             me: components["schemas"]["Me"];
             sessions: components["schemas"]["Sessions"];
             system: components["schemas"]["System"];
+        };
+        /** DecisionListResponse */
+        DecisionListResponse: {
+            items: components["schemas"]["DecisionResponse"][];
+            next: string | null;
+        };
+        /** DecisionResponse */
+        DecisionResponse: {
+            address: string | null;
+            /** Format: date-time */
+            at: string;
+            credential: components["schemas"]["CredentialKind"];
+            host: string;
+            key_id: string | null;
+            method: string;
+            path: string;
+            reason: components["schemas"]["Reason"];
+            reason_text: string;
+            remedy: string;
+            request_id: string;
+            rule: string | null;
+            subject: string;
+        };
+        /** DecisionView */
+        DecisionView: {
+            allowed: boolean;
+            reason: components["schemas"]["Reason"];
+            reason_text: string;
+            remedy: string;
+            rule: string | null;
+        };
+        /** ExplainRequest */
+        ExplainRequest: {
+            asker?: components["schemas"]["AskerBody"] | null;
+            request?: components["schemas"]["AskedRequestBody"] | null;
+            request_id?: string | null;
+        };
+        /** ExplainResponse */
+        ExplainResponse: {
+            allowed: boolean;
+            asker: components["schemas"]["AskerView"];
+            now: components["schemas"]["DecisionView"] | null;
+            reason: components["schemas"]["Reason"];
+            reason_text: string;
+            recorded_at: string | null;
+            remedy: string;
+            request: components["schemas"]["RequestView"];
+            rule: components["schemas"]["RuleView"] | null;
         };
         /** Feed */
         Feed: {
@@ -124,12 +252,19 @@ export interface components {
         };
         /** InForce */
         InForce: {
+            api_key: number;
             family: number;
             jti: number;
             key: number;
             session: number;
             user: number;
         };
+        /**
+         * KeyRefusal
+         * @description Why a genuine key is not good for a request: for the log and for administrators, never for the caller.
+         * @enum {string}
+         */
+        KeyRefusal: "key_disabled" | "key_expired" | "key_host" | "key_path" | "key_method" | "key_network";
         /** LiveResponse */
         LiveResponse: {
             /** @constant */
@@ -197,6 +332,19 @@ export interface components {
             /** @enum {string} */
             status: "ready" | "not_ready";
         };
+        /**
+         * Reason
+         * @description Why a request passed or not: stable codes, for the log, for ``explain`` and for metrics.
+         * @enum {string}
+         */
+        Reason: "allowed" | "no_rule" | "denied_by_rule" | "sign_in_required" | "credential_kind" | "role_missing" | "user_not_listed" | "scope_missing" | "network_refused" | "credential_invalid" | "credentials_ambiguous" | "audience_refused" | "origin_refused" | "key_disabled" | "key_expired" | "key_host" | "key_path" | "key_method" | "key_network" | "request_unclear" | "proxy_untrusted" | "rate_limited" | "unavailable";
+        /** RequestView */
+        RequestView: {
+            address: string | null;
+            host: string;
+            method: string;
+            path: string;
+        };
         /** RevocationsResponse */
         RevocationsResponse: {
             age_seconds: number;
@@ -205,6 +353,11 @@ export interface components {
             seq: number;
             /** @enum {string} */
             state: "fresh" | "stale";
+        };
+        /** RuleView */
+        RuleView: {
+            line: number | null;
+            name: string;
         };
         /** Service */
         Service: {
@@ -275,6 +428,34 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    decisions: {
+        parameters: {
+            query?: {
+                /** @description The one with this X-Request-Id. */
+                request_id?: string | null;
+                /** @description 1 to 200; 50 by default. */
+                limit?: string | null;
+                /** @description The value of next on the page before. */
+                before?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionListResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     revocations: {
         parameters: {
             query?: never;
@@ -354,6 +535,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReadyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    explain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplainResponse"];
                 };
             };
             default: components["responses"]["Problem"];

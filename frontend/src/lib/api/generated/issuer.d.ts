@@ -84,6 +84,215 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListOwnApiKeys
+         * @description List your API keys, the newest first. None of them is shown again.
+         */
+        get: operations["list_own_api_keys"];
+        put?: never;
+        /**
+         * CreateOwnApiKey
+         * @description Make an API key. It is shown in this answer and never again.
+         *
+         *     It is never worth more than you are: of its roles, only those that you hold at the moment count.
+         */
+        post: operations["create_own_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/tokens/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetOwnApiKey
+         * @description Return one of your API keys.
+         */
+        get: operations["get_own_api_key"];
+        put?: never;
+        post?: never;
+        /**
+         * RevokeOwnApiKey
+         * @description Revoke an API key of yours for good.
+         */
+        delete: operations["revoke_own_api_key"];
+        options?: never;
+        head?: never;
+        /**
+         * ChangeOwnApiKey
+         * @description Change some of an API key of yours; disabled, it is refused everywhere until it is enabled again.
+         */
+        patch: operations["change_own_api_key"];
+        trace?: never;
+    };
+    "/api/me/tokens/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RotateOwnApiKey
+         * @description Give an API key of yours a new secret, shown in this answer and never again; the old one goes on for a while.
+         */
+        post: operations["rotate_own_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/-/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListAllApiKeys
+         * @description Search and page through everybody's API keys, the newest first.
+         */
+        get: operations["list_all_api_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/-/tokens/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * FindApiKey
+         * @description Return an API key by its id alone, for whoever has met it somewhere: it says whose it is.
+         */
+        get: operations["find_api_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListApiKeys
+         * @description List a user's API keys, the newest first.
+         */
+        get: operations["list_api_keys"];
+        put?: never;
+        /**
+         * CreateApiKey
+         * @description Make an API key for a user. It is shown in this answer and never again.
+         */
+        post: operations["create_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/tokens/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ImportApiKeys
+         * @description Take over keys that another system handed out. Repeating a request changes nothing, and completes it.
+         *
+         *     They work where the api is given that system's pepper or salt (``PASEPORT_LEGACY_TOKEN_PEPPER``,
+         *     ``PASEPORT_LEGACY_TOKEN_SALT``).
+         */
+        post: operations["import_api_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/tokens/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetApiKey
+         * @description Return one of a user's API keys.
+         */
+        get: operations["get_api_key"];
+        put?: never;
+        post?: never;
+        /**
+         * RevokeApiKey
+         * @description Revoke a user's API key for good.
+         */
+        delete: operations["revoke_api_key"];
+        options?: never;
+        head?: never;
+        /**
+         * ChangeApiKey
+         * @description Change some of a user's API key; disabled, it is refused everywhere until it is enabled again.
+         */
+        patch: operations["change_api_key"];
+        trace?: never;
+    };
+    "/api/users/{user_id}/tokens/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RotateApiKey
+         * @description Give a user's API key a new secret, shown in this answer and never again; the old one goes on for a while.
+         */
+        post: operations["rotate_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/v1/login/local": {
         parameters: {
             query?: never;
@@ -1163,6 +1372,60 @@ export interface components {
             devices: components["schemas"]["DeviceResponse"][];
             sessions: components["schemas"]["SessionResponse"][];
         };
+        /** ApiAccessRules */
+        ApiAccessRules: {
+            admin_group?: string | null;
+            audiences: string[];
+            /** @default true */
+            group_case_sensitive: boolean;
+            groups?: string | null;
+            subject?: string[] | null;
+            tenant?: string | null;
+        };
+        /** ApiKeyListResponse */
+        ApiKeyListResponse: {
+            items: components["schemas"]["ApiKeyResponse"][];
+            next: string | null;
+            total: number;
+        };
+        /** ApiKeyOwnerResponse */
+        ApiKeyOwnerResponse: {
+            /** Format: uuid */
+            id: string;
+            username: string;
+        };
+        /** ApiKeyResponse */
+        ApiKeyResponse: {
+            cidrs: string[];
+            comment: string;
+            /** Format: date-time */
+            created_at: string;
+            disabled: boolean;
+            email: string | null;
+            expires_at: string | null;
+            hosts: string[];
+            id: string;
+            last_used_at: string | null;
+            methods: string[];
+            name: string;
+            owner: components["schemas"]["ApiKeyOwnerResponse"];
+            paths: string[];
+            prefix: string;
+            rate_limit: components["schemas"]["RateLimitBody"] | null;
+            roles: string[];
+            scopes: string[];
+            secrets: components["schemas"]["ApiKeySecretResponse"][];
+            /** Format: date-time */
+            updated_at: string;
+            use_count: number;
+        };
+        /** ApiKeySecretResponse */
+        ApiKeySecretResponse: {
+            /** Format: date-time */
+            created_at: string;
+            expires_at: string | null;
+            pepper_version: number;
+        };
         /**
          * ApplicationType
          * @description What kind of program a client is (OpenID Connect Registration §2): it decides which redirect URIs it may have.
@@ -1170,6 +1433,23 @@ export interface components {
          * @enum {string}
          */
         ApplicationType: "web" | "native";
+        /** ChangeApiKeyRequest */
+        ChangeApiKeyRequest: {
+            cidrs?: string[];
+            comment?: string;
+            disabled?: boolean;
+            email?: string | null;
+            expires_at?: string | null;
+            expires_in_days?: number;
+            hosts?: string[];
+            methods?: string[];
+            name?: string;
+            never_expires?: boolean;
+            paths?: string[];
+            rate_limit?: components["schemas"]["RateLimitBody"] | null;
+            roles?: string[];
+            scopes?: string[];
+        };
         /** ChangeClientRequest */
         ChangeClientRequest: {
             access_token_lifetime?: number | null;
@@ -1189,6 +1469,7 @@ export interface components {
         /** ChangeProviderRequest */
         ChangeProviderRequest: {
             allowed_domains?: string[];
+            api_access?: components["schemas"]["ApiAccessRules"] | null;
             auth_method?: components["schemas"]["ClientAuthMethod"];
             claims?: components["schemas"]["Claims"];
             client_id?: string;
@@ -1204,6 +1485,7 @@ export interface components {
             is_default?: boolean;
             issuer?: string;
             position?: number;
+            refresh_seconds?: number;
             response_mode?: components["schemas"]["ResponseMode"];
             scopes?: string[];
             shared_callback?: boolean;
@@ -1312,6 +1594,24 @@ export interface components {
         Continuation: {
             continue: string;
         };
+        /** CreateApiKeyRequest */
+        CreateApiKeyRequest: {
+            cidrs?: string[];
+            /** @default  */
+            comment: string;
+            email?: string | null;
+            expires_at?: string | null;
+            expires_in_days?: number | null;
+            hosts?: string[];
+            methods?: string[];
+            name: string;
+            /** @default false */
+            never_expires: boolean;
+            paths?: string[];
+            rate_limit?: components["schemas"]["RateLimitBody"] | null;
+            roles?: string[];
+            scopes?: string[];
+        };
         /** CreateClientRequest */
         CreateClientRequest: {
             access_token_lifetime?: number | null;
@@ -1335,6 +1635,7 @@ export interface components {
         /** CreateProviderRequest */
         CreateProviderRequest: {
             allowed_domains?: string[];
+            api_access?: components["schemas"]["ApiAccessRules"] | null;
             auth_method?: components["schemas"]["ClientAuthMethod"];
             claims?: components["schemas"]["Claims"];
             client_id: string;
@@ -1358,6 +1659,8 @@ export interface components {
             name: string;
             /** @default 0 */
             position: number;
+            /** @default 3600 */
+            refresh_seconds: number;
             response_mode?: components["schemas"]["ResponseMode"];
             scopes?: string[];
             /** @default false */
@@ -1437,7 +1740,7 @@ export interface components {
         FeedItem: {
             expires_at?: string | null;
             /** @enum {string} */
-            kind: "session" | "family" | "user" | "jti" | "key" | "subject";
+            kind: "session" | "family" | "user" | "jti" | "key" | "api_key" | "subject";
             min_version?: number | null;
             recorded_at?: string | null;
             revision?: number | null;
@@ -1462,6 +1765,19 @@ export interface components {
         FindingsResponse: {
             findings: components["schemas"]["FindingResponse"][];
         };
+        /** ForeignKeyBody */
+        ForeignKeyBody: {
+            /** @default  */
+            comment: string;
+            digest: string;
+            email?: string | null;
+            expires_at: string | null;
+            hosts?: string[];
+            name: string;
+            rate_limit?: components["schemas"]["RateLimitBody"] | null;
+            roles?: string[];
+            scopes?: string[];
+        };
         /**
          * GrantType
          * @description What a client may ask for at the token endpoint.
@@ -1472,6 +1788,29 @@ export interface components {
         GroupRoleLine: {
             group: string;
             role: string;
+        };
+        /** ImportApiKeysRequest */
+        ImportApiKeysRequest: {
+            /** @default false */
+            dry_run: boolean;
+            keys: components["schemas"]["ForeignKeyBody"][];
+        };
+        /** ImportApiKeysResponse */
+        ImportApiKeysResponse: {
+            dry_run: boolean;
+            items: components["schemas"]["ImportedKeyResponse"][];
+        };
+        /**
+         * ImportOutcome
+         * @description What became of a key, or would.
+         * @enum {string}
+         */
+        ImportOutcome: "created" | "present" | "revoked";
+        /** ImportedKeyResponse */
+        ImportedKeyResponse: {
+            digest: string;
+            id: string | null;
+            outcome: components["schemas"]["ImportOutcome"];
         };
         /** IntrospectionResponse */
         IntrospectionResponse: {
@@ -1617,6 +1956,32 @@ export interface components {
             token_endpoint_auth_methods_supported: string[];
             userinfo_endpoint: string;
         };
+        /** NewApiKeyResponse */
+        NewApiKeyResponse: {
+            cidrs: string[];
+            comment: string;
+            /** Format: date-time */
+            created_at: string;
+            disabled: boolean;
+            email: string | null;
+            expires_at: string | null;
+            hosts: string[];
+            id: string;
+            key: string;
+            last_used_at: string | null;
+            methods: string[];
+            name: string;
+            owner: components["schemas"]["ApiKeyOwnerResponse"];
+            paths: string[];
+            prefix: string;
+            rate_limit: components["schemas"]["RateLimitBody"] | null;
+            roles: string[];
+            scopes: string[];
+            secrets: components["schemas"]["ApiKeySecretResponse"][];
+            /** Format: date-time */
+            updated_at: string;
+            use_count: number;
+        };
         /** OAuthErrorResponse */
         OAuthErrorResponse: {
             error: string;
@@ -1752,6 +2117,7 @@ export interface components {
         /** ProviderResponse */
         ProviderResponse: {
             allowed_domains: string[];
+            api_access: components["schemas"]["ApiAccessRules"] | null;
             auth_method: components["schemas"]["ClientAuthMethod"];
             backchannel_logout_uri: string;
             claims: components["schemas"]["Claims"];
@@ -1774,6 +2140,7 @@ export interface components {
             name: string;
             position: number;
             redirect_uri: string;
+            refresh_seconds: number;
             response_mode: components["schemas"]["ResponseMode"];
             scopes: string[];
             shared_callback: boolean;
@@ -1796,6 +2163,13 @@ export interface components {
             not_before: string;
             paserk: string;
             status: string;
+        };
+        /** RateLimitBody */
+        RateLimitBody: {
+            count: number;
+            /** @default false */
+            strict: boolean;
+            window_seconds: number;
         };
         /** ReadyResponse */
         ReadyResponse: {
@@ -1822,6 +2196,7 @@ export interface components {
         /** ReplaceProviderRequest */
         ReplaceProviderRequest: {
             allowed_domains?: string[];
+            api_access?: components["schemas"]["ApiAccessRules"] | null;
             auth_method?: components["schemas"]["ClientAuthMethod"];
             claims?: components["schemas"]["Claims"];
             client_id: string;
@@ -1844,6 +2219,8 @@ export interface components {
             kind?: components["schemas"]["ProviderKind"];
             /** @default 0 */
             position: number;
+            /** @default 3600 */
+            refresh_seconds: number;
             response_mode?: components["schemas"]["ResponseMode"];
             scopes?: string[];
             /** @default false */
@@ -1886,6 +2263,11 @@ export interface components {
             client_secret: string;
             id: string;
             secrets: components["schemas"]["ClientSecretResponse"][];
+        };
+        /** RotateApiKeyRequest */
+        RotateApiKeyRequest: {
+            /** @default 24 */
+            overlap_hours: number;
         };
         /** SessionResponse */
         SessionResponse: {
@@ -1938,6 +2320,7 @@ export interface components {
         /** TryProviderRequest */
         TryProviderRequest: {
             allowed_domains?: string[];
+            api_access?: components["schemas"]["ApiAccessRules"] | null;
             auth_method?: components["schemas"]["ClientAuthMethod"];
             claims?: components["schemas"]["Claims"];
             client_id: string;
@@ -1961,6 +2344,8 @@ export interface components {
             name: string;
             /** @default 0 */
             position: number;
+            /** @default 3600 */
+            refresh_seconds: number;
             response_mode?: components["schemas"]["ResponseMode"];
             scopes?: string[];
             /** @default false */
@@ -2109,6 +2494,408 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyDocumentResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_own_api_keys: {
+        parameters: {
+            query?: {
+                /** @description Part of a name, a comment or a user name, taken literally. */
+                search?: string | null;
+                /** @description 1 to 200; 50 by default. */
+                limit?: string | null;
+                /** @description The value of next on the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyListResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    create_own_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateApiKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKeyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_own_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revoke_own_api_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    change_own_api_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeApiKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotate_own_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateApiKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKeyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_all_api_keys: {
+        parameters: {
+            query?: {
+                /** @description Part of a name, a comment or a user name, taken literally. */
+                search?: string | null;
+                /** @description An id, a user name or an e-mail address. */
+                owner?: string | null;
+                /** @description 1 to 200; 50 by default. */
+                limit?: string | null;
+                /** @description The value of next on the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyListResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    find_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_api_keys: {
+        parameters: {
+            query?: {
+                /** @description Part of a name, a comment or a user name, taken literally. */
+                search?: string | null;
+                /** @description 1 to 200; 50 by default. */
+                limit?: string | null;
+                /** @description The value of next on the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyListResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateApiKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKeyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    import_api_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportApiKeysRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportApiKeysResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revoke_api_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                user_id: string;
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    change_api_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                user_id: string;
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeApiKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotate_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateApiKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewApiKeyResponse"];
                 };
             };
             default: components["responses"]["Problem"];

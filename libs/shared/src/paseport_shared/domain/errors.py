@@ -41,12 +41,6 @@ class UnclearRequest(InvalidRequest):
     code = "request_unclear"
 
 
-class UntrustedProxy(InvalidRequest):
-    """Somebody who is no proxy of ours says what another request was (FA-02)."""
-
-    code = "proxy_untrusted"
-
-
 class OriginRefused(AuthError):
     """An unsafe cookie request without ``X-CSRF``, or from a foreign origin (design: cross-site request forgery)."""
 
@@ -254,6 +248,13 @@ class IdentityTaken(AuthError):
 
     code = "identity_taken"
     public = "This account at the identity provider is linked to somebody else here."
+
+
+class IdentityNotLinked(AuthError):
+    """A good token of an identity provider, of somebody who has no account here, or has not linked it."""
+
+    code = "identity_not_linked"
+    public = "Nobody here is known by this account. Sign in here once through this identity provider, or link it."
 
 
 class LastCredential(AuthError):

@@ -49,6 +49,7 @@ class ServiceApp(Litestar):
         openapi: OpenAPIConfig | None = None,
         documents: Mapping[str, PublicDocument] | None = None,
         hot_routes: Mapping[str, Render] | None = None,
+        in_front: Callable[[ASGIApp], ASGIApp] | None = None,
         allowed_hosts: Sequence[str] | None = None,
         allowed_origins: Sequence[str] = (),
         cors_origins: Sequence[str] = (),
@@ -64,8 +65,9 @@ class ServiceApp(Litestar):
         is for a port that browsers do not reach. ``allowed_origins`` may use cookies; ``cors_origins`` are those of
         them that are not ours and may read answers, except below the paths ``cors_never``. ``state`` holds what guards
         need: ``authenticate_bearer`` and more. ``hot_routes`` are routes that ``HotPath`` answers to those who are let
-        in, by their path. ``is_internal``: our own services ask here, and their requests go on under the id that they
-        have.
+        in, by their path. ``in_front`` wraps all of it: what is asked more often than everything else together answers
+        there, and hands on what is not for it. ``is_internal``: our own services ask here, and their requests go on
+        under the id that they have.
         """
         super().__init__(
             route_handlers=route_handlers,
@@ -96,7 +98,7 @@ class ServiceApp(Litestar):
         frame = RequestId(frame, continues=is_internal)
         if hot_routes:
             frame = HotPath(frame, hot_routes, state["authenticate_bearer"], hosts, metrics)
-        self._frame: ASGIApp = frame
+        self._frame: ASGIApp = frame if in_front is None else in_front(frame)
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """Serve one request, or the lifespan."""

@@ -55,6 +55,11 @@ async def authenticate(connection: Connection) -> Principal:
     return principal
 
 
+def let_in(connection: Connection, principal: Principal) -> None:
+    """Note whom a guard of the route authenticated by another credential: the guards behind it judge this caller."""
+    connection.scope["state"][_PRINCIPAL] = principal
+
+
 def provide_principal(request: Request[Any, Any, Any]) -> Principal:
     """Dependency ``principal``: the caller that a guard of the route authenticated.
 

@@ -50,6 +50,11 @@ class TrustedProxies:
                 break
         return _text(client)
 
+    def trusts(self, peer: str | None) -> bool:
+        """Say whether a peer is a proxy of ours. What is no IP address (a Unix socket) is none."""
+        address = _parse(peer or "")
+        return address is not None and self._trusts(address)
+
     def _trusts(self, address: _Address) -> bool:
         known = self._known.get(address)
         if known is None:

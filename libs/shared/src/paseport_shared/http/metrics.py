@@ -42,8 +42,10 @@ from paseport_shared.domain.errors import (
     UnknownSignIn,
     UnknownTransaction,
 )
+from paseport_shared.domain.models.policy import Reason
 from paseport_shared.domain.models.refresh_token import Rotation
 from paseport_shared.domain.models.signing_key import KeyStatus
+from paseport_shared.domain.ports.policies import Policies
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _SIGN_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -156,6 +158,52 @@ class Pool(Protocol):
     def waiting(self) -> int:
         """Callers that wait for it."""
         ...
+
+
+class PolicyState(Policies, Protocol):
+    """Rules that are read from somewhere, and read again when they change."""
+
+    @property
+    def generation(self) -> int:
+        """How many sets of rules came into force since the start."""
+        ...
+
+    @property
+    def failed_reloads(self) -> int:
+        """How many changes were refused."""
+        ...
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what is in force is what stands there now."""
+        ...
+
+
+class _PolicyCollector(Collector):
+    """Reads the state of the rules once for each scrape."""
+
+    def __init__(self, policies: PolicyState) -> None:
+        self._policies = policies
+
+    def describe(self) -> Iterable[Metric]:
+        """Name the metrics without reading anything."""
+        return self.collect()
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the figures of now."""
+        policies = self._policies
+        return (
+            GaugeMetricFamily("paseport_policy_rules", "Rules in force.", len(policies.policy.rules)),
+            GaugeMetricFamily(
+                "paseport_policy_generation", "Sets of rules that came into force since the start.", policies.generation
+            ),
+            GaugeMetricFamily(
+                "paseport_policy_current", "1 while the rules in force are those of the file.", policies.is_current
+            ),
+            CounterMetricFamily(
+                "paseport_policy_reload_failures", "Changes of the file that were refused.", policies.failed_reloads
+            ),
+        )
 
 
 class _FeedCollector(Collector):
@@ -406,6 +454,17 @@ class ApiMetrics(ServiceMetrics):
 
     def __init__(self, version: str) -> None:
         super().__init__("api", version)
+        self.decisions = Outcomes(
+            self.registry,
+            "paseport_decision",
+            "Requests that proxies asked about, by reason.",
+            tuple(reason.value for reason in Reason),
+            (),
+        )
+
+    def watch_policy(self, policies: PolicyState) -> None:
+        """Publish which rules are in force, read whenever metrics are."""
+        self.registry.register(_PolicyCollector(policies))
 
     def watch_clock(self, skew_seconds: Callable[[], float]) -> None:
         """Publish how far the own clock is ahead of the one it is compared with, read whenever metrics are."""

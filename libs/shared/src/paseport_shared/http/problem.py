@@ -77,6 +77,7 @@ class Row:
 
 PROBLEMS: Final[Mapping[type[AuthError], Row]] = {
     errors.InvalidRequest: Row(400),
+    errors.UnclearRequest: Row(400),
     errors.UnlistedHost: Row(400),
     errors.OriginRefused: Row(403),
     errors.ValidationFailed: Row(422),
@@ -103,6 +104,7 @@ PROBLEMS: Final[Mapping[type[AuthError], Row]] = {
     errors.ProviderUnavailable: Row(502),
     errors.ExternalSignInRefused: Row(403),
     errors.IdentityTaken: Row(409),
+    errors.IdentityNotLinked: Row(403),
     errors.LastCredential: Row(409),
     errors.InsufficientScope: Row(403, Challenge.INSUFFICIENT_SCOPE),
     errors.InsufficientRole: Row(403),

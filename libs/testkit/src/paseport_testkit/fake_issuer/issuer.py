@@ -88,6 +88,8 @@ class FakeIssuer:
         self._revoked_token = str(uuid4())
         self._feed.revoke(self._revocation(RevocationKind.FAMILY, self._revoked_family))
         self._feed.revoke(self._revocation(RevocationKind.TOKEN, self._revoked_token))
+        # Every feed names API keys that were changed, which says nothing of a token: a follower has to expect it.
+        self._feed.revoke(self._revocation(RevocationKind.API_KEY, new_id(), 2))
 
     def start(self) -> None:
         """Begin to answer."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Final
 
 VAULT: Final = "vault-1.21.2"
 TOXIPROXY: Final = "toxiproxy-2.5.0"
-"""Both are built from their Go modules into the cache folder, under a name with the version (tools/services.sh)."""
+TRAEFIK: Final = "traefik-3.6.0"
+CADDY: Final = "caddy-2.11.9"
+"""All are built from their Go modules into the cache folder, under a name with the version (tools/services.sh)."""
 
-_BUILT: Final = (VAULT, TOXIPROXY)
-_INSTALLED: Final = ("mariadbd", "mariadb-install-db", "redis-server", "nginx", "faketime")
+_BUILT: Final = (VAULT, TOXIPROXY, TRAEFIK, CADDY)
+_INSTALLED: Final = ("mariadbd", "mariadb-install-db", "redis-server", "nginx", "caddy", "envoy", "faketime")
 # Debian keeps servers where an ordinary user's PATH does not look.
 _SERVER_FOLDERS: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
@@ -59,5 +62,7 @@ def _find(name: str) -> Path | None:
     if name in _BUILT:
         path = cache_folder() / name
         return path if os.access(path, os.X_OK) else None
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_SERVER_FOLDERS]))
+    # Envoy comes as a Python package, so it lies beside the interpreter.
+    folders = [os.environ.get("PATH", os.defpath), *_SERVER_FOLDERS, str(Path(sys.executable).parent)]
+    found = shutil.which(name, path=os.pathsep.join(folders))
     return None if found is None else Path(found)

@@ -14,6 +14,7 @@ EDGE_FOLDER: Final = ROOT / "docker" / "nginx"
 MARIADB_FOLDER: Final = ROOT / "docker" / "mariadb"
 REDIS_FOLDER: Final = ROOT / "docker" / "redis"
 VAULT_FOLDER: Final = ROOT / "docker" / "vault"
+PROXIES_FOLDER: Final = ROOT / "deploy" / "proxies"
 APP_BUILD: Final = ROOT / "frontend" / "build"
 
 

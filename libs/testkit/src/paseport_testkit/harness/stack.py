@@ -91,6 +91,7 @@ class Stack:
             for name in (
                 "PASEPORT_REFRESH_KEY",
                 "PASEPORT_PASSWORD_PEPPER",
+                "PASEPORT_API_KEY_PEPPER",
                 "PASEPORT_SERVICE_SECRET",
                 "BFF_CLIENT_SECRET",
             )
@@ -307,6 +308,7 @@ class Stack:
         return {
             **self._common_settings(self.redis.users.api),
             "PASEPORT_SERVICE_SECRET": self.service_secret,
+            "PASEPORT_API_KEY_PEPPER": self._secrets["PASEPORT_API_KEY_PEPPER"],
             "PASEPORT_ISSUER_INTERNAL_URL": f"http://{host}:{port}",
             **self._settings,
         }

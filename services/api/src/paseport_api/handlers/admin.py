@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.http.bearer import require_role, require_scope
 
+from paseport_api.handlers.decisions import decisions
 from paseport_api.handlers.schemas.revocations import RevocationsResponse
 from paseport_api.use_cases.show_revocations import ShowRevocations
 
@@ -20,5 +21,8 @@ async def revocations(show_revocations: NamedDependency[ShowRevocations]) -> Rev
 # The guards stand on the router: a route that is added here later cannot forget them. The scope comes first, since a
 # token is never worth more than it, whatever roles its subject has.
 admin_router = Router(
-    "/api/admin", guards=[require_scope("admin"), require_role(ADMIN)], tags=["admin"], route_handlers=[revocations]
+    "/api/admin",
+    guards=[require_scope("admin"), require_role(ADMIN)],
+    tags=["admin"],
+    route_handlers=[revocations, decisions],
 )

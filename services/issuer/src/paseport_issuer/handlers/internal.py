@@ -5,21 +5,32 @@ from __future__ import annotations
 import hmac
 from typing import Annotated, Any
 
-from litestar import get, post
+from litestar import MediaType, Response, get, post
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import JSONBody, QueryParameter
 from paseport.revocation import FeedPosition
 from paseport.secret import Secret
+from paseport_shared.api_key_state import encode_answer
 from paseport_shared.domain.errors import AuthenticationRequired, InvalidToken, NotFound
 from paseport_shared.http.bearer import bearer_token
 
-from paseport_issuer.handlers.schemas.internal import FeedResponse, InternalPrincipalResponse, PrincipalRequest
+from paseport_issuer.handlers.schemas.internal import (
+    ApiKeyRequest,
+    FeedResponse,
+    HandoverRequest,
+    HandoverResponse,
+    InternalPrincipalResponse,
+    PrincipalRequest,
+    SessionUseRequest,
+)
 from paseport_issuer.handlers.schemas.login import TokenResponse
 from paseport_issuer.use_cases.caller import Caller
+from paseport_issuer.use_cases.hand_over_session import HandOverSession
 from paseport_issuer.use_cases.mint_cli_token import MintCliToken
 from paseport_issuer.use_cases.read_feed import MAX_WAIT_SECONDS, ReadFeed
+from paseport_issuer.use_cases.resolve_api_key import ResolveApiKey
 from paseport_issuer.use_cases.resolve_subject import ResolveSubject
 
 _Position = Annotated[int | None, QueryParameter(ge=0, le=2**63 - 1)]
@@ -44,6 +55,30 @@ async def resolve_principal(
     if state is None:
         raise NotFound("no such subject")
     return InternalPrincipalResponse.of(state)
+
+
+@post("/internal/v1/api-keys", guards=[require_service_secret], status_code=200)
+async def resolve_api_key(data: JSONBody[ApiKeyRequest], known_keys: NamedDependency[ResolveApiKey]) -> Response[bytes]:
+    """Return what decisions need of a key that the directory lacks, digests included: for the api alone."""
+    find, name = data.asked(known_keys)
+    key = await find(name)
+    if key is None:
+        raise NotFound("no such key")
+    return Response(encode_answer(key), media_type=MediaType.JSON)
+
+
+@post("/internal/v1/handover", guards=[require_service_secret], status_code=200)
+async def redeem_handover(
+    data: JSONBody[HandoverRequest], hand_over: NamedDependency[HandOverSession]
+) -> HandoverResponse:
+    """Use up a ticket that a browser brought to a routed host, and return the session behind it."""
+    return HandoverResponse.of(await hand_over.redeem(data.ticket, data.host, data.binding))
+
+
+@post("/internal/v1/session-use", guards=[require_service_secret], status_code=204)
+async def note_session_use(data: JSONBody[SessionUseRequest], hand_over: NamedDependency[HandOverSession]) -> None:
+    """Note that a session was in use at a routed host. One that is not live any more is ignored."""
+    await hand_over.note_use(data.session_id)
 
 
 @get("/internal/v1/feed", guards=[require_service_secret])

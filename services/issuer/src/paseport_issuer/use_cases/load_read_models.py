@@ -12,7 +12,9 @@ from paseport.revocation import Revocation
 from paseport.revocation_list import RevocationList
 from paseport.subject import SubjectState
 from paseport_shared.domain.errors import Unavailable
+from paseport_shared.domain.models.api_key import ApiKeyEntry
 from paseport_shared.domain.models.client_registry import ClientEntry
+from paseport_shared.domain.ports.api_key_directory import ApiKeyDirectory
 from paseport_shared.domain.ports.client_directory import ClientDirectory
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 from paseport_shared.domain.ports.revocation_publisher import RevocationPublisher
@@ -29,6 +31,9 @@ class LoadReadModels:
 
     A feed with a new primary is incomplete until this has run. What it publishes comes from the record and from the
     issuer's own copy: revocations that were in force, and not on record yet, when the old primary went.
+
+    There may be a million API keys. Nobody waits for them: a verifier asks the issuer about those that a directory does
+    not have yet. One that is complete is not loaded again, since every change is due until it is there.
     """
 
     def __init__(
@@ -36,6 +41,7 @@ class LoadReadModels:
         record: Record,
         roles: RoleDirectory,
         clients: ClientDirectory,
+        api_keys: ApiKeyDirectory,
         publisher: RevocationPublisher,
         revocations: RevocationList,
         clock: Clock,
@@ -43,6 +49,7 @@ class LoadReadModels:
         self._record = record
         self._roles = roles
         self._clients = clients
+        self._api_keys = api_keys
         self._publisher = publisher
         self._revocations = revocations
         self._clock = clock
@@ -51,7 +58,7 @@ class LoadReadModels:
     async def __call__(self) -> None:
         """Put all revocations in force, load every subject and every client, then declare all of it complete.
 
-        Raises ``Unavailable``.
+        API keys are for ``step``. Raises ``Unavailable``.
         """
         epoch = await self._publisher.epoch()
         for revocation in await self._in_force():
@@ -70,13 +77,16 @@ class LoadReadModels:
 
     async def step(self) -> bool:
         """Load where something is incomplete, and say whether it was. Raises ``Unavailable``."""
-        if (
+        was_complete = (
             await self._publisher.is_complete()
             and (self._directory_is_partial or await self._roles.is_complete())
             and await self._clients.is_complete()
-        ):
-            return False
-        await self()
+        )
+        if not was_complete:
+            await self()
+        if await self._api_keys.is_complete():
+            return not was_complete
+        await self._load_api_keys()
         return True
 
     async def keep(self) -> None:
@@ -93,6 +103,13 @@ class LoadReadModels:
                 await store_entry(self._clients, entry)
             last = entries[-1].client_id
         await self._clients.mark_complete()
+
+    async def _load_api_keys(self) -> None:
+        last: str | None = None
+        while entries := await self._key_entries(last):
+            await self._api_keys.put(entries)
+            last = entries[-1].id
+        await self._api_keys.mark_complete()
 
     async def _in_force(self) -> tuple[Revocation, ...]:
         now = self._clock.now()
@@ -111,5 +128,11 @@ class LoadReadModels:
     async def _entries(self, after: str | None) -> tuple[ClientEntry, ...]:
         async def read(transaction: RecordTransaction) -> tuple[ClientEntry, ...]:
             return await transaction.clients.entries(after, _PAGE)
+
+        return await self._record.transact(read)
+
+    async def _key_entries(self, after: str | None) -> tuple[ApiKeyEntry, ...]:
+        async def read(transaction: RecordTransaction) -> tuple[ApiKeyEntry, ...]:
+            return await transaction.api_keys.entries(after, _PAGE)
 
         return await self._record.transact(read)

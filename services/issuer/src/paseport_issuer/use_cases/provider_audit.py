@@ -28,11 +28,21 @@ def audited(provider: IdentityProvider) -> dict[str, object]:
         "response_mode": provider.response_mode.value,
         "shared_callback": provider.shared_callback,
         "end_upstream_session": provider.end_upstream_session,
+        "api_access": _api_access(provider),
+        "refresh_seconds": provider.refresh_seconds,
         "icon": provider.icon,
         "position": provider.position,
         "enabled": provider.enabled,
         "is_default": provider.is_default,
     }
+
+
+def _api_access(provider: IdentityProvider) -> dict[str, object] | None:
+    access = provider.api_access
+    if access is None:
+        return None
+    subject = None if access.subject is None else list(access.subject)
+    return {**asdict(access), "audiences": list(access.audiences), "subject": subject}
 
 
 def changes(before: IdentityProvider, after: IdentityProvider) -> tuple[Mapping[str, object], Mapping[str, object]]:

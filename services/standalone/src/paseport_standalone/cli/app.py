@@ -9,13 +9,16 @@ from typing import Final
 import typer
 from typer.exceptions import TyperException
 
+from paseport_standalone.cli.api_keys import api_keys
 from paseport_standalone.cli.clients import clients
 from paseport_standalone.cli.doctor import doctor
 from paseport_standalone.cli.errors import USAGE, CommandFailed
+from paseport_standalone.cli.import_api_keys import import_api_keys
 from paseport_standalone.cli.keys import keys
 from paseport_standalone.cli.login import login, logout
 from paseport_standalone.cli.migrate import migrate
 from paseport_standalone.cli.output import Output
+from paseport_standalone.cli.policy import policy
 from paseport_standalone.cli.providers import providers
 from paseport_standalone.cli.run import run
 from paseport_standalone.cli.users import users
@@ -39,14 +42,17 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("migrate")(migrate)
-app.command("doctor")(doctor)
+app.add_typer(doctor, name="doctor")
 app.command("login")(login)
 app.command("logout")(logout)
 app.add_typer(users, name="users")
 app.add_typer(clients, name="clients")
 app.add_typer(verifiers, name="verifiers")
+api_keys.command("import")(import_api_keys)
+app.add_typer(api_keys, name="api-keys")
 app.add_typer(providers, name="providers")
 app.add_typer(keys, name="keys")
+app.add_typer(policy, name="policy")
 app.command("version")(version)
 
 
@@ -59,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CommandFailed as error:
         _fail(words, error)
     except TyperException as error:
-        if not words or words[-1] in ("users", "clients", "verifiers", "providers", "keys"):
+        if not words or words[-1] in ("users", "clients", "verifiers", "api-keys", "providers", "keys", "policy"):
             # Asked for nothing: the message is the help text.
             sys.stderr.write(error.format_message() + "\n")
             sys.exit(USAGE)

@@ -22,6 +22,7 @@ from paseport_shared.settings import SettingsProblems
 
 from paseport_standalone import ports
 from paseport_standalone.app_build import AppBuildProblem, load_app_build
+from paseport_standalone.cli.doctor_proxy import doctor_proxy
 from paseport_standalone.cli.errors import FAILED, CommandFailed
 from paseport_standalone.cli.issuer_client import connect_here
 from paseport_standalone.cli.options import Json
@@ -46,11 +47,17 @@ class Check(msgspec.Struct, frozen=True):
     advice: str | None = None
 
 
-def doctor(*, json: Json = False) -> None:
+doctor = typer.Typer()
+
+
+@doctor.callback(invoke_without_command=True)
+def examine(context: typer.Context, *, json: Json = False) -> None:
     """Look at everything that `run` needs, and at the issuer if it runs.
 
-    Changes nothing. Exits with 1 if a line fails.
+    Changes nothing. Exits with 1 if a line fails. `doctor proxy` looks at a proxy.
     """
+    if context.invoked_subcommand is not None:
+        return
     output = Output(as_json=json)
     checks = list(_checks())
     failed = any(check.status == "fail" for check in checks)
@@ -60,6 +67,9 @@ def doctor(*, json: Json = False) -> None:
         output.mark(f"{check.status:<4}", _STYLES[check.status], f"{check.name}: {check.detail}{advice}")
     if failed:
         raise typer.Exit(FAILED)
+
+
+doctor.command("proxy")(doctor_proxy)
 
 
 def _checks() -> Iterator[Check]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 from urllib.parse import quote
@@ -13,9 +13,11 @@ import httpx
 import msgspec
 from paseport_shared.domain.models.identifiers import canonical
 
+from paseport_standalone.cli.api_key_views import ApiKeyView, NewApiKeyView, parse_id
 from paseport_standalone.cli.browser_sign_in import refreshed
 from paseport_standalone.cli.errors import NOT_RUNNING, CommandFailed
 from paseport_standalone.cli.issuer_http import answer, issuer_url, open_here, open_issuer, read
+from paseport_standalone.cli.policy_views import ExplanationView
 from paseport_standalone.cli.provider_views import (
     Findings,
     IdentityList,
@@ -32,6 +34,8 @@ _PAGE: Final = 200
 _FOR_VERIFIERS: Final = frozenset({"feed", "principals"})
 """Below the path of verifiers, and none of them."""
 _PROVIDERS: Final = "/auth/v1/providers"
+_ALL_KEYS: Final = "/api/users/-/tokens"
+_OWN_KEYS: Final = "/api/me/tokens"
 _SPARE_SECONDS: Final = 60.0
 """How long an access token must still be good to begin a command with it."""
 
@@ -155,6 +159,18 @@ class RevokedKey(msgspec.Struct, frozen=True):
     signs: KeyVersionView | None
 
 
+class ImportedKeyView(msgspec.Struct, frozen=True):
+    """What became of a key of another system, or would."""
+
+    digest: str
+    outcome: str
+    id: str | None
+
+
+class _Imported(msgspec.Struct, frozen=True):
+    items: tuple[ImportedKeyView, ...]
+
+
 class _KeyList(msgspec.Struct, frozen=True):
     items: tuple[KeyVersionView, ...]
 
@@ -196,6 +212,47 @@ class IssuerClient:
     def reset_password(self, user_id: str) -> ResetLink:
         """Make a link with which its holder sets a new password once."""
         return read(self._send("POST", f"/users/v1/{user_id}/password-reset"), ResetLink)
+
+    def api_keys(self, query: dict[str, str], *, own: bool) -> Page[ApiKeyView]:
+        """Return one page of everybody's API keys, or of one's own; ``query`` is that of the list."""
+        return read(self._send("GET", _OWN_KEYS if own else _ALL_KEYS, params=query), Page[ApiKeyView])
+
+    def api_key(self, key_id: str, *, own: bool) -> ApiKeyView:
+        """Return one API key, whosever it is, or one of one's own."""
+        return read(self._api_key(key_id, own=own), ApiKeyView)
+
+    def create_api_key(self, key: dict[str, object], owner: str | None) -> NewApiKeyView:
+        """Make an API key for a user, or with None for oneself."""
+        path = _OWN_KEYS if owner is None else f"/api/users/{self.find_user(owner).id}/tokens"
+        return read(self._send("POST", path, json=key), NewApiKeyView)
+
+    def change_api_key(self, key_id: str, changes: dict[str, object], *, own: bool) -> ApiKeyView:
+        """Change an API key as it stands now: a change by somebody else in between is refused, not overwritten."""
+        found = self._api_key(key_id, own=own)
+        headers = {"If-Match": found.headers.get("ETag", "")}
+        path = _path_of_key(read(found, ApiKeyView), own=own)
+        return read(self._send("PATCH", path, json=changes, headers=headers), ApiKeyView)
+
+    def rotate_api_key(self, key_id: str, overlap_hours: int, *, own: bool) -> NewApiKeyView:
+        """Give an API key a new secret."""
+        path = _path_of_key(self.api_key(key_id, own=own), own=own)
+        body: dict[str, object] = {"overlap_hours": overlap_hours}
+        return read(self._send("POST", f"{path}/rotate", json=body), NewApiKeyView)
+
+    def revoke_api_key(self, key_id: str, *, own: bool) -> ApiKeyView:
+        """Revoke an API key as it stands now, and return what it was."""
+        found = self._api_key(key_id, own=own)
+        key = read(found, ApiKeyView)
+        headers = {"If-Match": found.headers.get("ETag", "")}
+        self._send("DELETE", _path_of_key(key, own=own), headers=headers)
+        return key
+
+    def import_api_keys(
+        self, user_id: str, keys: Sequence[Mapping[str, object]], *, dry_run: bool
+    ) -> tuple[ImportedKeyView, ...]:
+        """Let a user have keys of another system, or with ``dry_run`` see what would become of them."""
+        body: dict[str, object] = {"keys": list(keys), "dry_run": dry_run}
+        return read(self._send("POST", f"/api/users/{user_id}/tokens/import", json=body), _Imported).items
 
     def identities(self, user_id: str) -> IdentityList:
         """Return the accounts at identity providers with which a user signs in."""
@@ -312,6 +369,15 @@ class IssuerClient:
         """Revoke a version, with one that takes its place where that is asked for."""
         body: dict[str, object] = {"replace": replace}
         return read(self._send("POST", f"/keys/v1/{key}/versions/{version}/revoke", json=body), RevokedKey)
+
+    def _api_key(self, key_id: str, *, own: bool) -> httpx.Response:
+        if parse_id(key_id) is None:
+            raise CommandFailed("not_found", "There is no such key.", advice="See `paseport api-keys list`.")
+        return self._send("GET", f"{_OWN_KEYS if own else _ALL_KEYS}/{parse_id(key_id)}")
+
+    def explain_policy(self, question: dict[str, object]) -> ExplanationView:
+        """Ask the api what it decides; ``question`` is the body of ``POST /api/policy/explain``."""
+        return read(self._send("POST", "/api/policy/explain", json=question), ExplanationView)
 
     def _find(self, name: str) -> httpx.Response:
         if (user_id := _as_uuid(name)) is not None:
@@ -430,6 +496,10 @@ def _verifier_path(verifier_id: str) -> str:
     if verifier_id.strip(".") == "" or verifier_id in _FOR_VERIFIERS:
         raise CommandFailed("not_found", "There is no such verifier.", advice="See `paseport verifiers list`.")
     return f"/verifiers/v1/{quote(verifier_id, safe='')}"
+
+
+def _path_of_key(key: ApiKeyView, *, own: bool) -> str:
+    return f"{_OWN_KEYS}/{key.id}" if own else f"/api/users/{key.owner.id}/tokens/{key.id}"
 
 
 def _as_uuid(name: str) -> UUID | None:

@@ -32,6 +32,17 @@ class GroupRoleView(msgspec.Struct, frozen=True):
     role: str
 
 
+class ApiAccessView(msgspec.Struct, frozen=True, kw_only=True):
+    """That people manage their API keys with access tokens of the provider, and by which rules these are read."""
+
+    audiences: tuple[str, ...]
+    subject: tuple[str, ...] | None
+    groups: str | None
+    admin_group: str | None
+    group_case_sensitive: bool
+    tenant: str | None
+
+
 class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
     """An identity provider, without its secret."""
 
@@ -53,6 +64,8 @@ class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
     response_mode: str
     shared_callback: bool
     end_upstream_session: bool
+    api_access: ApiAccessView | None
+    refresh_seconds: int
     icon: str
     position: int
     enabled: bool

@@ -13,7 +13,7 @@ from paseport_standalone.cli.errors import FAILED, USAGE, CommandFailed
 from paseport_standalone.cli.issuer_client import IssuerClient, connect, with_parts
 from paseport_standalone.cli.options import Issuer, Json
 from paseport_standalone.cli.output import Output
-from paseport_standalone.cli.provider_views import PresetView, ProviderView
+from paseport_standalone.cli.provider_views import ApiAccessView, PresetView, ProviderView
 
 _COLUMNS: Final = ("PROVIDER", "NAME", "KIND", "WHERE", "STATUS")
 _PRESET_COLUMNS: Final = ("PRESET", "NAME", "KIND", "ISSUER", "E-MAIL TRUSTED")
@@ -25,6 +25,11 @@ _CLEARABLE: Final[Mapping[str, object]] = {
     "group_roles": [],
     "claims.groups": None,
     "endpoints.emails": None,
+    "api_access": None,
+    "api_access.subject": None,
+    "api_access.groups": None,
+    "api_access.admin_group": None,
+    "api_access.tenant": None,
 }
 _SIGNED_OUT: Final = "/signed-out"
 """Where a browser comes back to from the provider's logout."""
@@ -80,6 +85,23 @@ EndsThere = Annotated[
 SharedCallback = Annotated[
     bool | None,
     typer.Option("--shared-callback/--own-callback", help="Whether it answers at the shared address (RFC 9207)."),
+]
+ApiAudiences = Annotated[
+    list[str] | None,
+    typer.Option("--api-audience", help="Take its access tokens for this audience to manage API keys; repeatable."),
+]
+ApiSubject = Annotated[
+    list[str] | None, typer.Option("--api-subject-claim", help="What names somebody in them, if not as in a sign-in.")
+]
+ApiGroups = Annotated[str | None, typer.Option("--api-groups-claim", help="Where they say somebody's groups.")]
+ApiAdmins = Annotated[str | None, typer.Option("--api-admin-group", help="Its members manage everybody's API keys.")]
+ApiCase = Annotated[
+    bool | None,
+    typer.Option("--api-group-exact-case/--api-group-any-case", help="Whether case counts in the group's name."),
+]
+ApiTenant = Annotated[str | None, typer.Option("--api-tenant", help="Take only those of this tenant (tid).")]
+Refresh = Annotated[
+    int | None, typer.Option("--refresh-seconds", min=1, help="After how long its keys are asked for again.")
 ]
 
 providers = typer.Typer(help="Manage the identity providers through which people sign in.", no_args_is_help=True)
@@ -152,6 +174,13 @@ def create_provider(
     response_mode: Mode = None,
     shared_callback: SharedCallback = None,
     end_upstream_session: EndsThere = None,
+    api_audience: ApiAudiences = None,
+    api_subject_claim: ApiSubject = None,
+    api_groups_claim: ApiGroups = None,
+    api_admin_group: ApiAdmins = None,
+    api_group_exact_case: ApiCase = None,
+    api_tenant: ApiTenant = None,
+    refresh_seconds: Refresh = None,
     icon: Icon = None,
     position: Position = None,
     default: Annotated[bool, typer.Option("--default", help="The one that is meant where none is named.")] = False,
@@ -187,6 +216,13 @@ def create_provider(
         "response_mode": response_mode,
         "shared_callback": shared_callback,
         "end_upstream_session": end_upstream_session,
+        "api_access.audiences": api_audience,
+        "api_access.subject": api_subject_claim,
+        "api_access.groups": api_groups_claim,
+        "api_access.admin_group": api_admin_group,
+        "api_access.group_case_sensitive": api_group_exact_case,
+        "api_access.tenant": api_tenant,
+        "refresh_seconds": refresh_seconds,
         "icon": icon,
         "position": position,
         "is_default": default or None,
@@ -239,6 +275,13 @@ def change_provider(
     response_mode: Mode = None,
     shared_callback: SharedCallback = None,
     end_upstream_session: EndsThere = None,
+    api_audience: ApiAudiences = None,
+    api_subject_claim: ApiSubject = None,
+    api_groups_claim: ApiGroups = None,
+    api_admin_group: ApiAdmins = None,
+    api_group_exact_case: ApiCase = None,
+    api_tenant: ApiTenant = None,
+    refresh_seconds: Refresh = None,
     icon: Icon = None,
     position: Position = None,
     default: Annotated[
@@ -276,6 +319,13 @@ def change_provider(
         "response_mode": response_mode,
         "shared_callback": shared_callback,
         "end_upstream_session": end_upstream_session,
+        "api_access.audiences": api_audience,
+        "api_access.subject": api_subject_claim,
+        "api_access.groups": api_groups_claim,
+        "api_access.admin_group": api_admin_group,
+        "api_access.group_case_sensitive": api_group_exact_case,
+        "api_access.tenant": api_tenant,
+        "refresh_seconds": refresh_seconds,
         "icon": icon,
         "position": position,
         "is_default": default,
@@ -430,6 +480,21 @@ def _show(output: Output, provider: ProviderView, ours: str) -> None:
         "default roles": ", ".join(provider.default_roles),
         "roles of groups": ", ".join(f"{line.group}={line.role}" for line in provider.group_roles),
         "signing out": "goes on there" if provider.end_upstream_session else "ends here",
+        **_api_access(provider.api_access),
+        "asked again after": f"{provider.refresh_seconds} s",
         **_addresses(provider, ours),
     }
     output.table(("", "VALUE"), ((name, value or "none") for name, value in facts.items()))
+
+
+def _api_access(access: ApiAccessView | None) -> dict[str, str | None]:
+    if access is None:
+        return {"its tokens manage API keys": "no"}
+    case = "" if access.group_case_sensitive else ", in any case"
+    return {
+        "its tokens manage API keys": f"for {', '.join(access.audiences)}",
+        "their subject": ", ".join(access.subject or ("as in a sign-in",)),
+        "their groups": access.groups or "as in a sign-in",
+        "their administrators": access.admin_group and f"{access.admin_group}{case}",
+        "their tenant": access.tenant,
+    }

@@ -73,6 +73,7 @@ async def _serve(
     # Both services and the SQL toolkit: a second of imports that a mistake in the settings should not cost.
     from paseport_shared.adapters.keyfile.problem import KeyFileProblem
     from paseport_shared.http.logging import configure_logging
+    from paseport_shared.http.process import CannotStart
     from paseport_shared.http.server import serve, stop_on_signals
 
     from paseport_standalone.embedded import open_embedded
@@ -106,6 +107,10 @@ async def _serve(
                 output.document(document | {"first_admin": first_admin})
                 structlog.get_logger(__name__).info("started", url=runtime.public_url, note=_WHAT_THIS_IS_NOT)
                 await serve([(embedded.public, public), (embedded.internal, internal)], stop)
+    except CannotStart as error:
+        what, *lines = str(error).splitlines()
+        errors = [FieldError(where, "line", message) for where, _, message in (line.partition(": ") for line in lines)]
+        raise CommandFailed("cannot_start", f"{what[:1].upper()}{what[1:]}.", errors=errors) from error
     except KeyFileProblem as error:
         raise CommandFailed("key_file_problem", str(error)) from error
     except Unavailable as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -16,6 +16,14 @@ from paseport.subject import SubjectState
 
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.domain.errors import AlreadyExists, InvalidRequest, NotFound, PreconditionFailed, Unavailable
+from paseport_shared.domain.models.api_key import (
+    ApiKey,
+    ApiKeyEntry,
+    ApiKeyPage,
+    ApiKeyQuery,
+    ApiKeyUse,
+    DeletedApiKey,
+)
 from paseport_shared.domain.models.audit import AuditEvent
 from paseport_shared.domain.models.client import Client, ClientKind
 from paseport_shared.domain.models.client_registry import ClientEntry, ClientPage, ClientQuery, DeletedClient
@@ -33,12 +41,22 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class _StoredApiKey:
+    """A key or what is left of it. ``due_since`` is None where the directory knows it."""
+
+    entry: ApiKeyEntry
+    created_at: datetime
+    due_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Tables:
     """One committed state. Never changed, only replaced."""
 
     users: Mapping[UUID, User] = field(default_factory=dict)
     clients: Mapping[str, ClientEntry] = field(default_factory=dict)
     due_clients: frozenset[str] = frozenset()
+    api_keys: Mapping[str, _StoredApiKey] = field(default_factory=dict)
     audit: Mapping[UUID, AuditEvent] = field(default_factory=dict)
     revocations: Mapping[tuple[RevocationKind, str], Revocation] = field(default_factory=dict)
     consents: Mapping[tuple[UUID, str], Consent] = field(default_factory=dict)
@@ -115,6 +133,7 @@ class MemoryRecordTransaction:
     def __init__(self, draft: _Draft) -> None:
         self._users = MemoryUserRepository(draft)
         self._clients = MemoryClientRepository(draft)
+        self._api_keys = MemoryApiKeyRepository(draft)
         self._audit = MemoryAuditLog(draft)
         self._revocations = MemoryRevocationRecord(draft)
         self._consents = MemoryConsentRepository(draft)
@@ -133,6 +152,11 @@ class MemoryRecordTransaction:
     def clients(self) -> MemoryClientRepository:
         """Clients that administrators manage."""
         return self._clients
+
+    @property
+    def api_keys(self) -> MemoryApiKeyRepository:
+        """API keys."""
+        return self._api_keys
 
     @property
     def audit(self) -> MemoryAuditLog:
@@ -395,6 +419,129 @@ class MemoryClientRepository:
         )
 
 
+class MemoryApiKeyRepository:
+    """An ``ApiKeyRepository``."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self._draft = draft
+
+    async def add(self, key: ApiKey) -> None:
+        """See ``ApiKeyRepository.add``."""
+        if key.id in self._draft.tables.api_keys:
+            raise AlreadyExists("id")
+        self._refuse_taken_digest(key)
+        self._put(_StoredApiKey(key, key.created_at, due_since=key.updated_at))
+
+    async def get(self, key_id: str) -> ApiKey:
+        """See ``ApiKeyRepository.get``."""
+        return self._live(key_id)[1]
+
+    async def find_legacy(self, digest: str) -> ApiKey | None:
+        """See ``ApiKeyRepository.find_legacy``."""
+        return next((key for key in self._all_live() if key.legacy_digest == digest), None)
+
+    async def page(self, query: ApiKeyQuery) -> ApiKeyPage:
+        """See ``ApiKeyRepository.page``."""
+        matching = sorted(
+            (key for key in self._all_live() if self._matches(key, query)),
+            key=lambda key: (key.created_at, key.id),
+            reverse=True,
+        )
+        following = matching
+        if query.after is not None:
+            last = self._draft.tables.api_keys.get(query.after)
+            if last is None:
+                raise InvalidRequest("the page position is no key")
+            following = [key for key in matching if (key.created_at, key.id) < (last.created_at, query.after)]
+        items = tuple(following[: query.limit])
+        return ApiKeyPage(items, items[-1].id if len(following) > len(items) else None, len(matching))
+
+    async def count_for(self, owner_id: UUID) -> int:
+        """See ``ApiKeyRepository.count_for``."""
+        return sum(key.owner_id == owner_id for key in self._all_live())
+
+    async def update(self, key: ApiKey, expected_revision: int) -> None:
+        """See ``ApiKeyRepository.update``."""
+        stored, held = self._live(key.id)
+        if held.revision != expected_revision:
+            raise PreconditionFailed(f"revision is {held.revision}")
+        self._refuse_taken_digest(key)
+        changed = replace(key, last_used_at=held.last_used_at, use_count=held.use_count)
+        self._put(replace(stored, entry=changed, due_since=key.updated_at))
+
+    async def remove(self, key_id: str, now: datetime) -> ApiKeyEntry:
+        """See ``ApiKeyRepository.remove``."""
+        stored, held = self._live(key_id)
+        left = DeletedApiKey(key_id, held.revision + 1, held.legacy_digest)
+        self._put(replace(stored, entry=left, due_since=now))
+        return left
+
+    async def remove_all_of(self, owner_id: UUID, now: datetime) -> tuple[ApiKeyEntry, ...]:
+        """See ``ApiKeyRepository.remove_all_of``."""
+        owned = sorted(key.id for key in self._all_live() if key.owner_id == owner_id)
+        return tuple([await self.remove(key_id, now) for key_id in owned])
+
+    async def find_entry(self, key_id: str) -> ApiKeyEntry | None:
+        """See ``ApiKeyRepository.find_entry``."""
+        stored = self._draft.tables.api_keys.get(key_id)
+        return None if stored is None else stored.entry
+
+    async def entries(self, after: str | None, limit: int) -> tuple[ApiKeyEntry, ...]:
+        """See ``ApiKeyRepository.entries``."""
+        stored = sorted(self._draft.tables.api_keys.items())
+        return tuple(held.entry for key_id, held in stored if after is None or key_id > after)[:limit]
+
+    async def due(self, limit: int) -> tuple[ApiKeyEntry, ...]:
+        """See ``ApiKeyRepository.due``."""
+        due = [
+            (stored.due_since, key_id)
+            for key_id, stored in self._draft.tables.api_keys.items()
+            if stored.due_since is not None
+        ]
+        return tuple(self._draft.tables.api_keys[key_id].entry for _, key_id in sorted(due)[:limit])
+
+    async def settle(self, key_id: str, revision: int) -> None:
+        """See ``ApiKeyRepository.settle``."""
+        stored = self._draft.tables.api_keys.get(key_id)
+        if stored is not None and stored.entry.revision == revision:
+            self._put(replace(stored, due_since=None))
+
+    async def note_uses(self, uses: Sequence[ApiKeyUse]) -> None:
+        """See ``ApiKeyRepository.note_uses``."""
+        for use in uses:
+            stored = self._draft.tables.api_keys.get(use.key_id)
+            if stored is not None and isinstance(key := stored.entry, ApiKey):
+                last = use.last_used_at if key.last_used_at is None else max(key.last_used_at, use.last_used_at)
+                used = replace(key, use_count=key.use_count + use.count, last_used_at=last)
+                self._put(replace(stored, entry=used))
+
+    def _all_live(self) -> list[ApiKey]:
+        return [stored.entry for stored in self._draft.tables.api_keys.values() if isinstance(stored.entry, ApiKey)]
+
+    def _live(self, key_id: str) -> tuple[_StoredApiKey, ApiKey]:
+        stored = self._draft.tables.api_keys.get(key_id)
+        if stored is None or not isinstance(stored.entry, ApiKey):
+            raise NotFound("no such key")
+        return stored, stored.entry
+
+    def _matches(self, key: ApiKey, query: ApiKeyQuery) -> bool:
+        needle = canonical(query.search)
+        owner = self._draft.tables.users.get(key.owner_id)
+        haystacks = (canonical(key.name), canonical(key.comment), owner.canonical_username if owner else "")
+        return (query.owner_id is None or key.owner_id == query.owner_id) and any(
+            needle in haystack for haystack in haystacks
+        )
+
+    def _refuse_taken_digest(self, key: ApiKey) -> None:
+        others = (stored.entry for stored in self._draft.tables.api_keys.values() if stored.entry.id != key.id)
+        if key.legacy_digest is not None and any(other.legacy_digest == key.legacy_digest for other in others):
+            raise AlreadyExists("legacy_digest")
+
+    def _put(self, stored: _StoredApiKey) -> None:
+        tables = self._draft.tables
+        self._draft.tables = replace(tables, api_keys={**tables.api_keys, stored.entry.id: stored})
+
+
 class MemoryAuditLog:
     """An ``AuditLog``."""
 
@@ -425,13 +572,15 @@ class MemoryRevocationRecord:
     def __init__(self, draft: _Draft) -> None:
         self._draft = draft
 
-    async def add(self, revocation: Revocation) -> None:
+    async def add(self, *added: Revocation) -> None:
         """See ``RevocationRecord.add``."""
         tables = self._draft.tables
-        key = (revocation.kind, revocation.subject)
-        held = tables.revocations.get(key)
-        merged = revocation if held is None else stricter(held, revocation)
-        self._draft.tables = replace(tables, revocations={**tables.revocations, key: merged})
+        merged = dict(tables.revocations)
+        for revocation in added:
+            key = (revocation.kind, revocation.subject)
+            held = merged.get(key)
+            merged[key] = revocation if held is None else stricter(held, revocation)
+        self._draft.tables = replace(tables, revocations=merged)
 
     async def in_force(self, now: datetime) -> tuple[Revocation, ...]:
         """See ``RevocationRecord.in_force``."""

@@ -11,7 +11,7 @@ from paseport.clock import Clock
 from paseport_shared.domain.errors import ProviderUnavailable
 
 FRESH_SECONDS: Final = 3600.0
-"""How long a copy is used without asking again."""
+"""How long a copy is used without asking again, where nobody says otherwise."""
 USABLE_SECONDS: Final = 24 * 3600.0
 """How long a copy is used where asking again fails."""
 RETRY_SECONDS: Final = 60.0
@@ -29,10 +29,18 @@ class Fetched(Generic[Document]):
     It has ``deadline_seconds``, and ``fetch`` raises ``Unavailable``.
     """
 
-    def __init__(self, fetch: Callable[[], Awaitable[Document]], clock: Clock, *, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[Document]],
+        clock: Clock,
+        *,
+        deadline_seconds: float,
+        fresh_seconds: float = FRESH_SECONDS,
+    ) -> None:
         self._fetch = fetch
         self._clock = clock
         self._deadline_seconds = deadline_seconds
+        self._fresh_seconds = fresh_seconds
         self._copy: Document | None = None
         self._copied_at = 0.0
         self._copied_by = 0
@@ -41,7 +49,7 @@ class Fetched(Generic[Document]):
         self._under_way: asyncio.Task[Document] | None = None
 
     async def get(self, *, pause_seconds: float = 0.0) -> Document:
-        """Return a copy, at most an hour old, or a day where no newer one can be had.
+        """Return a copy, at most ``fresh_seconds`` old, or a day where no newer one can be had.
 
         Raises ``Unavailable`` where there is none; also where the last try is less than ``pause_seconds`` ago, for
         callers whom nobody knows.
@@ -51,7 +59,7 @@ class Fetched(Generic[Document]):
             if self._under_way is None and self._waits(pause_seconds) > 0:
                 raise ProviderUnavailable("there is no copy of its document, and it was asked for one a moment ago")
             return await asyncio.shield(self._begin())
-        if age >= FRESH_SECONDS and (self._under_way is not None or self._waits(RETRY_SECONDS) <= 0):
+        if age >= self._fresh_seconds and (self._under_way is not None or self._waits(RETRY_SECONDS) <= 0):
             newer = self._begin()
             await asyncio.wait([newer], timeout=PATIENCE_SECONDS)
             if newer.done() and not newer.cancelled() and newer.exception() is None:

@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from paseport import base64url
 from paseport.clock import Clock
 
-from paseport_shared.adapters.oidc.fetched import Fetched
+from paseport_shared.adapters.oidc.fetched import FRESH_SECONDS, Fetched
 from paseport_shared.adapters.oidc.signed_token import SignedToken, is_signed_by
 from paseport_shared.domain.errors import ProviderAnswerRefused, ProviderUnavailable
 
@@ -65,9 +65,14 @@ class ProviderKeys:
     """
 
     def __init__(
-        self, fetch: Callable[[], Awaitable[tuple[UsableKey, ...]]], clock: Clock, *, deadline_seconds: float
+        self,
+        fetch: Callable[[], Awaitable[tuple[UsableKey, ...]]],
+        clock: Clock,
+        *,
+        deadline_seconds: float,
+        fresh_seconds: float = FRESH_SECONDS,
     ) -> None:
-        self._fetched = Fetched(fetch, clock, deadline_seconds=deadline_seconds)
+        self._fetched = Fetched(fetch, clock, deadline_seconds=deadline_seconds, fresh_seconds=fresh_seconds)
         self._clock = clock
         self._stranger_asked_at: float | None = None
 

@@ -8,7 +8,7 @@ from paseport.clock import Clock
 
 from paseport_shared.adapters.oidc import id_token
 from paseport_shared.adapters.oidc.calls import ProviderCalls
-from paseport_shared.adapters.oidc.fetched import Fetched
+from paseport_shared.adapters.oidc.fetched import FRESH_SECONDS, Fetched
 from paseport_shared.adapters.oidc.keys import STRANGER_PAUSE_SECONDS, ProviderKeys, UsableKey, read_keys
 from paseport_shared.adapters.oidc.metadata import ProviderMetadata, UnusableMetadata, metadata_url, read_metadata
 from paseport_shared.adapters.oidc.signed_token import parse_token
@@ -22,14 +22,27 @@ class Upstream:
     Methods raise ``Unavailable`` where it does not answer as it should.
     """
 
-    def __init__(self, http: OutboundHttp, clock: Clock, issuer: str, *, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        http: OutboundHttp,
+        clock: Clock,
+        issuer: str,
+        *,
+        deadline_seconds: float,
+        fresh_seconds: float = FRESH_SECONDS,
+    ) -> None:
         self.issuer = issuer
+        self.fresh_seconds = fresh_seconds
         self.calls = ProviderCalls(http)
-        self._metadata = Fetched(self.fetch_metadata, clock, deadline_seconds=deadline_seconds)
-        self._keys = ProviderKeys(self._fetch_keys, clock, deadline_seconds=deadline_seconds)
+        self._metadata = Fetched(
+            self.fetch_metadata, clock, deadline_seconds=deadline_seconds, fresh_seconds=fresh_seconds
+        )
+        self._keys = ProviderKeys(
+            self._fetch_keys, clock, deadline_seconds=deadline_seconds, fresh_seconds=fresh_seconds
+        )
 
     async def metadata(self, *, from_stranger: bool = False) -> ProviderMetadata:
-        """Return its metadata, which may be an hour old."""
+        """Return its metadata, which may be ``fresh_seconds`` old."""
         return await self._metadata.get(pause_seconds=STRANGER_PAUSE_SECONDS if from_stranger else 0.0)
 
     async def read_token(

@@ -14,7 +14,7 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri  # type: ignore[
 from paseport.clock import Clock
 from paseport.secret import Secret
 
-from paseport_shared.adapters.oidc import id_token, logout_token
+from paseport_shared.adapters.oidc import access_token, id_token, logout_token
 from paseport_shared.adapters.oidc.check_connection import ConnectionCheck, reach
 from paseport_shared.adapters.oidc.claims import lacks_a_claim, map_email, map_identity, primary_email
 from paseport_shared.adapters.oidc.id_token import check_id_token
@@ -31,7 +31,13 @@ from paseport_shared.domain.models.identity_provider import IdentityProvider, OA
 from paseport_shared.domain.models.linked_identity import ExternalIdentity
 from paseport_shared.domain.models.pkce import METHOD, challenge_of
 from paseport_shared.domain.ports.outbound import OutboundHttp, OutboundRefused
-from paseport_shared.domain.ports.upstream import Finding, UpstreamAnswer, UpstreamLogout, UpstreamRequest
+from paseport_shared.domain.ports.upstream import (
+    Finding,
+    UpstreamAnswer,
+    UpstreamCaller,
+    UpstreamLogout,
+    UpstreamRequest,
+)
 
 DEADLINE_SECONDS: Final = 4.5
 """For all that one method asks of a provider; the page that then says so has to be there within five seconds."""
@@ -116,6 +122,21 @@ class OidcUpstreamProviders:
             )
             return read_logout(claims, provider, upstream.issuer, now=self._clock.now())
 
+    def claimed_issuer(self, token: str) -> str | None:
+        """Return whom a token says it is of. See ``UpstreamProviders.claimed_issuer``."""
+        return access_token.claimed_issuer(token)
+
+    async def read_access_token(self, provider: IdentityProvider, token: str) -> UpstreamCaller:
+        """Check an access token. See ``UpstreamProviders.read_access_token``."""
+        if provider.kind is not ProviderKind.OIDC or provider.api_access is None:
+            raise ProviderAnswerRefused("access tokens of this provider are good for nothing here")
+        async with self._speaking():
+            upstream = self._upstream(provider)
+            _, claims = await upstream.read_token(
+                token, access_token.TYPES, max_bytes=access_token.MAX_BYTES, from_stranger=True
+            )
+        return access_token.read_caller(claims, provider, provider.api_access, now=self._clock.now())
+
     async def end_session_url(
         self, provider: IdentityProvider, *, post_logout_redirect_uri: str, state: str
     ) -> str | None:
@@ -184,14 +205,21 @@ class OidcUpstreamProviders:
         return map_identity(provider, documents, map_email(provider, documents))
 
     def _upstream(self, provider: IdentityProvider) -> Upstream:
-        """Return what is known of a provider; nothing where its issuer was changed meanwhile."""
+        """Return what is known of a provider; nothing where an administrator changed whom to ask, or how often."""
         known = self._upstreams.get(provider.id)
-        if known is None or known.issuer != (provider.issuer or ""):
+        asked = (provider.issuer or "", float(provider.refresh_seconds))
+        if known is None or (known.issuer, known.fresh_seconds) != asked:
             known = self._upstreams[provider.id] = self._new_upstream(provider)
         return known
 
     def _new_upstream(self, provider: IdentityProvider) -> Upstream:
-        return Upstream(self._http, self._clock, provider.issuer or "", deadline_seconds=self._deadline_seconds)
+        return Upstream(
+            self._http,
+            self._clock,
+            provider.issuer or "",
+            deadline_seconds=self._deadline_seconds,
+            fresh_seconds=float(provider.refresh_seconds),
+        )
 
     @asynccontextmanager
     async def _speaking(self, *, refusals: bool = False) -> AsyncIterator[None]:

@@ -16,6 +16,8 @@ EXTERNAL_SIGN_IN: Final = "external_sign_in"
 """The namespace of ``ExternalSignIn``."""
 PENDING_LINK: Final = "pending_link"
 """The namespace of ``PendingLink``."""
+HANDOVER: Final = "handover"
+"""The namespace of ``HandoverTicket``."""
 
 _encode = msgspec.json.Encoder().encode
 

@@ -15,6 +15,7 @@ from paseport_shared.domain.errors import AlreadyExists, NotFound, PreconditionF
 from paseport_shared.domain.models.authorization import ResponseMode
 from paseport_shared.domain.models.client import ClientAuthMethod
 from paseport_shared.domain.models.identity_provider import (
+    ApiAccess,
     ClaimMapping,
     GroupRole,
     IdentityProvider,
@@ -94,6 +95,8 @@ def _row(provider: IdentityProvider) -> dict[str, Any]:
         "response_mode": provider.response_mode.value,
         "shared_callback": provider.shared_callback,
         "end_upstream_session": provider.end_upstream_session,
+        "api_access": None if provider.api_access is None else asdict(provider.api_access),
+        "refresh_seconds": provider.refresh_seconds,
         "icon": provider.icon,
         "position": provider.position,
         "enabled": provider.enabled,
@@ -125,6 +128,8 @@ def _provider(row: sa.Row[Any]) -> IdentityProvider:
         response_mode=ResponseMode(row.response_mode),
         shared_callback=row.shared_callback,
         end_upstream_session=row.end_upstream_session,
+        api_access=_api_access(row.api_access),
+        refresh_seconds=row.refresh_seconds,
         icon=row.icon,
         position=row.position,
         enabled=row.enabled,
@@ -133,6 +138,14 @@ def _provider(row: sa.Row[Any]) -> IdentityProvider:
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _api_access(held: dict[str, Any] | None) -> ApiAccess | None:
+    if held is None:
+        return None
+    subject = held["subject"]
+    lists = {"audiences": tuple(held["audiences"]), "subject": None if subject is None else tuple(subject)}
+    return ApiAccess(**(held | lists))
 
 
 def _is_revision(provider_id: UUID, revision: int) -> sa.ColumnElement[bool]:

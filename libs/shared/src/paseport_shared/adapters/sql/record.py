@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from paseport_shared.adapters.sql.api_key_repository import SqlApiKeyRepository
 from paseport_shared.adapters.sql.audit_log import SqlAuditLog
 from paseport_shared.adapters.sql.client_repository import SqlClientRepository
 from paseport_shared.adapters.sql.consent_repository import SqlConsentRepository
@@ -122,6 +123,7 @@ class SqlRecordTransaction:
         self.session = session
         self._users = SqlUserRepository(session)
         self._clients = SqlClientRepository(session)
+        self._api_keys = SqlApiKeyRepository(session)
         self._audit = SqlAuditLog(session)
         self._revocations = SqlRevocationRecord(session)
         self._consents = SqlConsentRepository(session)
@@ -140,6 +142,11 @@ class SqlRecordTransaction:
     def clients(self) -> SqlClientRepository:
         """Clients that administrators manage."""
         return self._clients
+
+    @property
+    def api_keys(self) -> SqlApiKeyRepository:
+        """API keys."""
+        return self._api_keys
 
     @property
     def audit(self) -> SqlAuditLog:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from paseport_shared.adapters.sql.faults import describe
 from paseport_shared.domain.errors import Unavailable
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """The steps in ``migrations/versions``, oldest first; the code needs the last one."""
 BASE: Final = "base"
 """The revision of a database without our tables."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from paseport.revocation import Revocation, RevocationKind
 
-from paseport_shared.adapters.sql.session import SqlSession
+from paseport_shared.adapters.sql.session import Offered, SqlSession
 from paseport_shared.adapters.sql.tables import revocations
+
+_TOGETHER: Final = 200
 
 
 class SqlRevocationRecord:
@@ -18,20 +20,23 @@ class SqlRevocationRecord:
     def __init__(self, session: SqlSession) -> None:
         self._session = session
 
-    async def add(self, revocation: Revocation) -> None:
-        """See ``RevocationRecord.add``. One statement, so two of them at once cannot undo each other."""
-        stored = revocations.c
-        row = {
-            "kind": revocation.kind.value,
-            "subject": revocation.subject,
-            "min_version": revocation.min_version,
-            "recorded_at": revocation.recorded_at,
-            "expires_at": revocation.expires_at,
-        }
-        stricter: dict[str, object] = {"expires_at": _larger(stored.expires_at, revocation.expires_at)}
-        if revocation.min_version is not None:
-            stricter["min_version"] = _larger(stored.min_version, revocation.min_version)
-        await self._session.upsert(revocations, row, stricter)
+    async def add(self, *added: Revocation) -> None:
+        """See ``RevocationRecord.add``. One statement for each, so two of them at once cannot undo each other.
+
+        Many go together, in one order whoever adds them: who adds the same ones waits for the first.
+        """
+        rows = [
+            {
+                "kind": revocation.kind.value,
+                "subject": revocation.subject,
+                "min_version": revocation.min_version,
+                "recorded_at": revocation.recorded_at,
+                "expires_at": revocation.expires_at,
+            }
+            for revocation in sorted(added, key=lambda revocation: (revocation.kind.value, revocation.subject))
+        ]
+        for begin in range(0, len(rows), _TOGETHER):
+            await self._session.upsert_all(revocations, rows[begin : begin + _TOGETHER], _stricter)
 
     async def in_force(self, now: datetime) -> tuple[Revocation, ...]:
         """See ``RevocationRecord.in_force``."""
@@ -49,10 +54,14 @@ class SqlRevocationRecord:
         return result.rowcount
 
 
-def _larger(column: sa.Column[Any], value: object) -> sa.ColumnElement[Any]:
-    """Return the larger of both; the value where nothing is stored."""
-    offered = sa.literal(value, column.type)
-    return sa.case((column >= offered, column), else_=offered)
+def _stricter(offered: Offered) -> dict[str, object]:
+    stored = revocations.c
+    return {name: _larger(stored[name], offered[name]) for name in ("min_version", "expires_at")}
+
+
+def _larger(stored: sa.Column[Any], offered: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return the larger of both; the one there is where the other is NULL."""
+    return sa.case((sa.or_(offered.is_(None), stored >= offered), stored), else_=offered)
 
 
 def _revocation(row: sa.Row[Any]) -> Revocation:

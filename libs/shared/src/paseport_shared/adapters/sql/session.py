@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from paseport_shared.adapters.sql.faults import Fault, describe, fault_of
 from paseport_shared.adapters.sql.places import Places
 from paseport_shared.domain.errors import Overloaded, Unavailable
 
+Offered: TypeAlias = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
+"""The columns of a row that is to be inserted, where one like it is stored."""
 _CLEANING_TIMEOUT: Final = timedelta(seconds=1)
 """How long a rollback may take before the connection is cut instead, which rolls back as well."""
 
@@ -126,6 +130,26 @@ class SqlSession:
         else:
             unchanged = {column.name: column for column in key}
             await self.execute(mysql.insert(table).values(**values).on_duplicate_key_update(**(changes or unchanged)))
+
+    async def upsert_all(
+        self,
+        table: sa.Table,
+        rows: Sequence[Mapping[str, object]],
+        changes: Callable[[Offered], Mapping[str, object]],
+    ) -> None:
+        """Do with several rows, in one statement, what ``upsert`` does with one.
+
+        ``changes`` says what to do with a stored row, from what the columns of the row that is offered have.
+        """
+        if self._open().dialect.name == "sqlite":
+            into_sqlite = sqlite.insert(table).values(list(rows))
+            key = list(table.primary_key.columns)
+            await self.execute(
+                into_sqlite.on_conflict_do_update(index_elements=key, set_=dict(changes(into_sqlite.excluded)))
+            )
+        else:
+            into_mariadb = mysql.insert(table).values(list(rows))
+            await self.execute(into_mariadb.on_duplicate_key_update(**changes(into_mariadb.inserted)))
 
     async def commit(self) -> None:
         """Commit. Raises ``Unavailable``: then nothing was committed, unless only the answer was lost."""

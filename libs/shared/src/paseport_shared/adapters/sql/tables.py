@@ -202,6 +202,8 @@ identity_providers = sa.Table(
     sa.Column("response_mode", text(16), nullable=False),
     sa.Column("shared_callback", sa.Boolean(), nullable=False),
     sa.Column("end_upstream_session", sa.Boolean(), nullable=False),
+    sa.Column("api_access", sa.JSON(none_as_null=True)),
+    sa.Column("refresh_seconds", sa.BigInteger(), nullable=False, server_default=sa.text("3600")),
     sa.Column("icon", text(32), nullable=False),
     sa.Column("position", sa.BigInteger(), nullable=False),
     sa.Column("enabled", sa.Boolean(), nullable=False),
@@ -227,5 +229,44 @@ linked_identities = sa.Table(
     # Of two first sign-ins with one identity only one can make it somebody's.
     sa.UniqueConstraint("namespace", "subject"),
     sa.Index(None, "user_id"),
+    **TABLE_OPTIONS,
+)
+
+# Perhaps a million rows. A revoked key's row stays: its revision keeps late writers from bringing the key back, and a
+# legacy digest is not taken twice. Without a foreign key: what is left of a deleted user's keys outlives the user.
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", text(16), primary_key=True),
+    sa.Column("owner_id", sa.Uuid(), nullable=False),
+    sa.Column("name", text(64), nullable=False),
+    sa.Column("canonical_name", long_text(), nullable=False),
+    sa.Column("comment", text(500), nullable=False),
+    sa.Column("canonical_comment", long_text(), nullable=False),
+    sa.Column("email", text(254)),
+    sa.Column("roles", sa.JSON(), nullable=False),
+    sa.Column("scopes", sa.JSON(), nullable=False),
+    sa.Column("hosts", sa.JSON(), nullable=False),
+    sa.Column("paths", sa.JSON(), nullable=False),
+    sa.Column("methods", sa.JSON(), nullable=False),
+    sa.Column("networks", sa.JSON(), nullable=False),
+    sa.Column("rate_limit", sa.JSON(none_as_null=True)),
+    # Digests under a pepper that no database has.
+    sa.Column("secrets", sa.JSON(), nullable=False),
+    sa.Column("legacy_digest", text(64)),
+    sa.Column("disabled", sa.Boolean(), nullable=False),
+    sa.Column("expires_at", UtcDateTime()),
+    sa.Column("created_at", UtcDateTime(), nullable=False),
+    sa.Column("updated_at", UtcDateTime(), nullable=False),
+    sa.Column("deleted_at", UtcDateTime()),
+    sa.Column("revision", sa.BigInteger(), nullable=False),
+    # Since when the directory may be behind; NULL: it is not. Among a million keys the few that are due are an index.
+    sa.Column("due_since", UtcDateTime()),
+    sa.Column("last_used_at", UtcDateTime()),
+    sa.Column("use_count", sa.BigInteger(), nullable=False),
+    sa.UniqueConstraint("legacy_digest"),
+    sa.Index(None, "owner_id", "created_at", "id"),
+    sa.Index(None, "created_at", "id"),
+    sa.Index(None, "due_since", "id"),
     **TABLE_OPTIONS,
 )

@@ -35,6 +35,7 @@ MAX_LIVE_SECRETS: Final = 2
 _KEY: Final = re.compile(
     rf"ppk_(?P<id>[{base62.ALPHABET}]{{16}})_(?P<secret>[{base62.ALPHABET}]{{43}})_(?P<crc>[{base62.ALPHABET}]{{6}})"
 )
+_LARGEST_SECRET: Final = base62.encode((1 << 8 * SECRET_BYTES) - 1, base62.WIDTH_256)
 _PERSON: Final = b"paseport api key"
 
 
@@ -62,7 +63,8 @@ def parse_api_key(text: str) -> PresentedKey | None:
     match = _KEY.fullmatch(text)
     if match is None or base62.crc(match.string[: -(base62.WIDTH_CRC32 + 1)]) != match["crc"]:
         return None
-    return PresentedKey(match["id"], match["secret"]) if base62.decode(match["secret"]) < 1 << 256 else None
+    # Of one width, and the alphabet is in the order of its values: compared as text, they are compared as numbers.
+    return PresentedKey(match["id"], match["secret"]) if match["secret"] <= _LARGEST_SECRET else None
 
 
 class ApiKeyPeppers:
@@ -115,6 +117,21 @@ class KeyRefusal(enum.Enum):
     PATH = "key_path"
     METHOD = "key_method"
     NETWORK = "key_network"
+
+    @property
+    def remedy(self) -> str:
+        """What would have let the request pass."""
+        return _REMEDIES[self]
+
+
+_REMEDIES: Final = {
+    KeyRefusal.DISABLED: "enabling the key",
+    KeyRefusal.EXPIRED: "a key that has not expired",
+    KeyRefusal.HOST: "a key for this host",
+    KeyRefusal.PATH: "a key for this path",
+    KeyRefusal.METHOD: "a key for this method",
+    KeyRefusal.NETWORK: "a key for the network of the client address",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

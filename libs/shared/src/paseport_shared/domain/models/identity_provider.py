@@ -81,6 +81,31 @@ class GroupRole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiAccess:
+    """That people may manage their API keys with access tokens of the provider, and by which rules these are read.
+
+    A token is good if ``aud`` has one of ``audiences`` and, where a ``tenant`` is named, ``tid`` is it. ``subject`` and
+    ``groups`` are as in ``ClaimMapping``, and those of the provider where they are None. Members of ``admin_group``
+    manage everybody's keys; nobody does where it is None.
+    """
+
+    audiences: tuple[str, ...]
+    subject: tuple[str, ...] | None = None
+    groups: str | None = None
+    admin_group: str | None = None
+    group_case_sensitive: bool = True
+    tenant: str | None = None
+
+    def is_admin(self, groups: frozenset[str]) -> bool:
+        """Say whether a member of these groups manages everybody's keys."""
+        if self.admin_group is None:
+            return False
+        if self.group_case_sensitive:
+            return self.admin_group in groups
+        return self.admin_group.casefold() in {group.casefold() for group in groups}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityProvider:
     """A provider as an administrator registered it.
 
@@ -111,6 +136,10 @@ class IdentityProvider:
     """Whether it answers at the address that all such providers share (RFC 9207)."""
     end_upstream_session: bool = False
     """Whether signing out here goes on there (OpenID Connect RP-Initiated Logout)."""
+    api_access: ApiAccess | None = None
+    """None where its access tokens are good for nothing here. Of OpenID Connect alone."""
+    refresh_seconds: int = 3600
+    """After how long its metadata and its keys are asked for again."""
     icon: str = "openid"
     position: int = 0
     enabled: bool = True

@@ -23,6 +23,11 @@ _EMAIL = re.compile(
 )
 
 
+def is_email(address: str) -> bool:
+    """Say whether ``address`` is an e-mail address as it may be stored."""
+    return len(address) <= MAX_EMAIL and _EMAIL.fullmatch(address) is not None
+
+
 def check_profile(*, username: str, email: str, display_name: str | None, roles: Collection[str]) -> None:
     """Raise ``ValidationFailed`` naming every field that is not acceptable."""
     problems = [*_username(username), *_email(email), *_display_name(display_name), *_roles(roles)]
@@ -41,7 +46,7 @@ def _username(name: str) -> Iterator[FieldProblem]:
 
 
 def _email(address: str) -> Iterator[FieldProblem]:
-    if len(address) > MAX_EMAIL or _EMAIL.fullmatch(address) is None:
+    if not is_email(address):
         yield FieldProblem("email", "format", "Use an address of the form name@example.com.")
 
 

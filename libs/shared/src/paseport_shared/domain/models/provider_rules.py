@@ -24,6 +24,10 @@ MAX_GROUP_ROLES: Final = 500
 MAX_GROUP: Final = 255
 MAX_CLAIM: Final = 255
 MAX_POSITION: Final = 10_000
+MAX_AUDIENCES: Final = 20
+MAX_AUDIENCE: Final = 255
+MIN_REFRESH_SECONDS: Final = 60
+MAX_REFRESH_SECONDS: Final = 86_400
 ICONS: Final = ("openid", "google", "microsoft", "github", "gitlab", "apple", "keycloak", "rauthy")
 
 _NAME: Final = re.compile(rf"[a-z][a-z0-9-]{{0,{MAX_NAME - 1}}}")
@@ -65,6 +69,9 @@ def _problems(provider: IdentityProvider) -> Iterator[FieldProblem]:
     yield from _scopes(provider)
     yield from _claims(provider)
     yield from _people(provider)
+    yield from _api_access(provider)
+    if not MIN_REFRESH_SECONDS <= provider.refresh_seconds <= MAX_REFRESH_SECONDS:
+        yield FieldProblem("refresh_seconds", "range", f"Use {MIN_REFRESH_SECONDS} to {MAX_REFRESH_SECONDS} seconds.")
     if provider.icon not in ICONS:
         yield FieldProblem("icon", "unknown", f"Use one of {', '.join(ICONS)}.")
     if not 0 <= provider.position <= MAX_POSITION:
@@ -139,6 +146,43 @@ def _claims(provider: IdentityProvider) -> Iterator[FieldProblem]:
             yield FieldProblem(f"claims.{field}", "format", f"Use 1 to {MAX_CLAIM} characters of ASCII.")
     if provider.kind is ProviderKind.OIDC and "email" in claims.subject:
         yield FieldProblem("claims.subject", "email", "An address can change hands: it is nobody's name.")
+
+
+def _api_access(provider: IdentityProvider) -> Iterator[FieldProblem]:
+    access = provider.api_access
+    if access is None:
+        return
+    if provider.kind is not ProviderKind.OIDC:
+        yield FieldProblem("api_access", "kind", "Only OpenID providers sign their access tokens: leave it out.")
+    audiences = access.audiences
+    if not 1 <= len(audiences) <= MAX_AUDIENCES or len(set(audiences)) < len(audiences):
+        yield FieldProblem("api_access.audiences", "count", f"Name 1 to {MAX_AUDIENCES}, each once.")
+    if not all(1 <= len(audience) <= MAX_AUDIENCE and _PRINTABLE.fullmatch(audience) for audience in audiences):
+        message = f"Use 1 to {MAX_AUDIENCE} characters of ASCII."
+        yield FieldProblem("api_access.audiences", "format", message)
+    if provider.client_id in audiences:
+        # Every ID token of a sign-in has it: whoever receives one must not be able to use it here.
+        message = "The ID tokens of sign-ins have the client id as audience: give the API an audience of its own."
+        yield FieldProblem("api_access.audiences", "client_id", message)
+    if access.subject is not None and not 1 <= len(access.subject) <= 3:
+        yield FieldProblem("api_access.subject", "count", "Name one to three claims, or leave it out.")
+    if access.subject is not None and "email" in access.subject:
+        yield FieldProblem("api_access.subject", "email", "An address can change hands: it is nobody's name.")
+    named = {
+        "subject": access.subject or (),
+        "groups": () if access.groups is None else (access.groups,),
+        "tenant": () if access.tenant is None else (access.tenant,),
+    }
+    for field, names in named.items():
+        if not all(0 < len(name) <= MAX_CLAIM and _PRINTABLE.fullmatch(name) for name in names):
+            yield FieldProblem(f"api_access.{field}", "format", f"Use 1 to {MAX_CLAIM} characters of ASCII.")
+    group = access.admin_group
+    if group is None:
+        return
+    if not 1 <= len(group) <= MAX_GROUP:
+        yield FieldProblem("api_access.admin_group", "length", f"Use 1 to {MAX_GROUP} characters.")
+    if access.groups is None and provider.claims.groups is None:
+        yield FieldProblem("api_access.groups", "required", "Name the claim that has the groups.")
 
 
 def _people(provider: IdentityProvider) -> Iterator[FieldProblem]:

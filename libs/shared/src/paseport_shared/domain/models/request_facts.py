@@ -7,6 +7,7 @@ behind the proxy will see, and only a path with one reading has that property.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -50,6 +51,9 @@ def canonical_host(value: str) -> str:
 
     An address in brackets keeps them. A trailing dot is refused: the same host to a resolver, another one to a rule.
     """
+    if not value.isascii():
+        # Some letters become ASCII ones in lower case.
+        raise UnclearRequest("the host is none")
     name, port = value.lower(), ""
     if name.startswith("["):
         end = name.find("]")
@@ -69,7 +73,8 @@ def canonical_path(target: str) -> str:
     """Return the path of a request target (RFC 9112 §3.2.1), decoded; the query is dropped. Raises ``UnclearRequest``.
 
     Refused is what services behind proxies read in several ways: dot segments, empty segments, backslashes, ``;``,
-    ``#``, control characters, escapes of any of these and of ``/`` and ``%``, broken escapes, and what is no UTF-8.
+    ``#``, control characters, escapes of any of these and of ``/`` and ``%``, what looks like them once it is
+    normalised, spaces that are not escaped or at the end of a segment, broken escapes, and what is no UTF-8.
     """
     if len(target) > MAX_TARGET:
         raise UnclearRequest("the request target is too long")
@@ -79,6 +84,11 @@ def canonical_path(target: str) -> str:
     if path == "/" or (path and _PLAIN_PATH.fullmatch(path)):
         return path
     return _decoded(path)
+
+
+def is_canonical_path(path: str) -> bool:
+    """Say whether ``path`` is one that ``canonical_path`` can return: what a rule or a key may name."""
+    return path.startswith("/") and _problem(path) is None
 
 
 def canonical_method(value: str) -> str:
@@ -94,7 +104,8 @@ def is_below(path: str, prefix: str) -> bool:
 
 
 def _decoded(path: str) -> str:
-    if not path.startswith("/") or not path.isascii():
+    # A space ends the target for whoever reads the request line.
+    if not path.startswith("/") or not path.isascii() or " " in path:
         raise UnclearRequest("the request target is no path")
     if "%" in _ESCAPE.sub("", path):
         raise UnclearRequest("the path has a broken escape")
@@ -103,11 +114,32 @@ def _decoded(path: str) -> str:
         decoded = raw.encode("latin-1").decode("utf-8")
     except UnicodeError as error:
         raise UnclearRequest("the path is not UTF-8") from error
-    if decoded.count("/") != path.count("/") or any(character in decoded for character in "\\;#?%"):
+    if decoded.count("/") != path.count("/"):
         raise UnclearRequest("the path can be read in several ways")
-    if not decoded.isprintable():
-        raise UnclearRequest("the path has control characters")
-    *inner, last = decoded[1:].split("/")
-    if any(segment in ("", ".", "..") for segment in inner) or last in (".", ".."):
-        raise UnclearRequest("the path has empty or dot segments")
+    if (problem := _problem(decoded)) is not None:
+        raise UnclearRequest(problem)
     return decoded
+
+
+def _problem(path: str) -> str | None:
+    """Return why a decoded path has more than one reading, or None where it has one."""
+    problem = _problem_as_written(path)
+    if problem is None and not path.isascii():
+        # Some services normalise what they are sent, and there are other dots and slashes than those of ASCII.
+        normalised = unicodedata.normalize("NFKC", path)
+        if normalised.count("/") != path.count("/") or _problem_as_written(normalised) is not None:
+            return "the path can be read in several ways"
+    return problem
+
+
+def _problem_as_written(path: str) -> str | None:
+    if any(character in path for character in "\\;#?%"):
+        return "the path can be read in several ways"
+    if not path.isprintable():
+        return "the path has control characters"
+    *inner, last = path[1:].split("/")
+    if any(segment in ("", ".", "..") for segment in inner) or last in (".", ".."):
+        return "the path has empty or dot segments"
+    if any(segment != segment.strip(" ") for segment in (*inner, last)):
+        return "a segment of the path begins or ends with a space"
+    return None

@@ -24,8 +24,15 @@ class ApiKeyRepository(Protocol):
         """Return a key that is not revoked. Raises ``NotFound``."""
         ...
 
+    async def find_legacy(self, digest: str) -> ApiKey | None:
+        """Return the key with this legacy digest, or None: there is none, or it was revoked."""
+        ...
+
     async def page(self, query: ApiKeyQuery) -> ApiKeyPage:
-        """Return one page of the keys that are not revoked, newest first."""
+        """Return one page of the keys that are not revoked, newest first.
+
+        Raises ``InvalidRequest`` for a page behind a key that never was.
+        """
         ...
 
     async def count_for(self, owner_id: UUID) -> int:
@@ -35,12 +42,16 @@ class ApiKeyRepository(Protocol):
     async def update(self, key: ApiKey, expected_revision: int) -> None:
         """Replace a key whose stored revision is ``expected_revision``; it is due to be carried.
 
-        Raises ``RevisionConflict``, ``NotFound``.
+        Its counters stay as they are stored: a use that is noted meanwhile is not lost. Raises ``PreconditionFailed``
+        where the stored revision is another, ``NotFound``, and ``AlreadyExists`` for a known legacy digest.
         """
         ...
 
     async def remove(self, key_id: str, now: datetime) -> ApiKeyEntry:
-        """Revoke a key and return what is left of it, due to be carried. Raises ``NotFound``."""
+        """Revoke a key and return what is left of it, due to be carried. Raises ``NotFound``.
+
+        Nothing of it is kept but its id, its owner's, and the legacy digest, which stays taken.
+        """
         ...
 
     async def remove_all_of(self, owner_id: UUID, now: datetime) -> tuple[ApiKeyEntry, ...]:
@@ -56,7 +67,7 @@ class ApiKeyRepository(Protocol):
         ...
 
     async def due(self, limit: int) -> tuple[ApiKeyEntry, ...]:
-        """Return entries whose latest revision may not be in the directory yet."""
+        """Return up to ``limit`` entries whose latest revision may not be in the directory yet, the oldest first."""
         ...
 
     async def settle(self, key_id: str, revision: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+from paseport_shared.domain.ports.api_key_repository import ApiKeyRepository
 from paseport_shared.domain.ports.audit_log import AuditLog
 from paseport_shared.domain.ports.client_repository import ClientRepository
 from paseport_shared.domain.ports.consent_repository import ConsentRepository
@@ -30,6 +31,11 @@ class RecordTransaction(Protocol):
     @property
     def clients(self) -> ClientRepository:
         """Clients that administrators manage."""
+        ...
+
+    @property
+    def api_keys(self) -> ApiKeyRepository:
+        """API keys."""
         ...
 
     @property

@@ -11,8 +11,8 @@ from paseport.revocation import Revocation
 class RevocationRecord(Protocol):
     """The lasting copy of revocations, inside a record transaction: a feed that lost its memory is refilled from it."""
 
-    async def add(self, revocation: Revocation) -> None:
-        """Store a revocation; where the same thing is revoked already, the stricter one stays.
+    async def add(self, *added: Revocation) -> None:
+        """Store revocations; where the same thing is revoked already, the stricter one stays.
 
         Stricter: the higher ``min_version``, and the later ``expires_at``.
         """

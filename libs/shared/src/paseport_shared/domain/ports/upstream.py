@@ -45,6 +45,20 @@ class UpstreamLogout:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class UpstreamCaller:
+    """Whose access token of a provider somebody brought.
+
+    ``auth_time`` is when they were last asked for a credential, None where the token does not say so.
+    """
+
+    subject: str
+    groups: frozenset[str]
+    issued_at: datetime
+    expires_at: datetime
+    auth_time: datetime | None = None
+
+
 class Outcome(enum.Enum):
     """How a check of a connection went."""
 
@@ -92,6 +106,18 @@ class UpstreamProviders(Protocol):
 
         Anybody can send one, so an unknown key is looked up at the provider far less often than in a sign-in. Whether
         the token was seen before is for the caller to ask.
+        """
+        ...
+
+    def claimed_issuer(self, token: str) -> str | None:
+        """Return whom a token says it is of, None for what is no token. Nothing is asked, and nothing is believed."""
+        ...
+
+    async def read_access_token(self, provider: IdentityProvider, token: str) -> UpstreamCaller:
+        """Check an access token that is good for the provider's ``api_access`` (RFC 9068 §4).
+
+        Anybody can send one, so an unknown key is looked up at the provider far less often than in a sign-in. Raises
+        ``ProviderAnswerRefused`` for every token that is not good here and now, for ID tokens and logout tokens too.
         """
         ...
 

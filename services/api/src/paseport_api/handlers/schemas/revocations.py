@@ -18,6 +18,7 @@ class InForce(msgspec.Struct, frozen=True):
     user: int
     jti: int
     key: int
+    api_key: int
 
     @staticmethod
     def of(counts: dict[RevocationKind, int]) -> InForce:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 from paseport.revocation import FeedSnapshot, Revocation, SubjectChange
 from paseport.subject import SubjectState
+from paseport_shared.domain.errors import InvalidRequest
+from paseport_shared.domain.models.api_key import ApiKey
+from paseport_shared.domain.models.edge_session import HandoverTicket
 
 from paseport_issuer.use_cases.read_feed import FeedChanges
+from paseport_issuer.use_cases.resolve_api_key import ResolveApiKey
+
+_Text = Annotated[str, msgspec.Meta(max_length=320)]
 
 
 class PrincipalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +68,54 @@ class InternalPrincipalResponse(PrincipalResponse, frozen=True, kw_only=True):
             email=state.email,
             name=state.name,
         )
+
+
+class ApiKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which key is asked for: by its id, or one of another system by its digest."""
+
+    id: _Text | None = None
+    legacy_digest: _Text | None = None
+
+    def asked(self, keys: ResolveApiKey) -> tuple[Callable[[str], Awaitable[ApiKey | None]], str]:
+        """Return the question, and the name to ask for. Raises ``InvalidRequest`` for both names, or none."""
+        if self.id is not None and self.legacy_digest is None:
+            return keys.find, self.id
+        if self.legacy_digest is not None and self.id is None:
+            return keys.find_legacy, self.legacy_digest
+        raise InvalidRequest("either an id or a digest")
+
+
+class HandoverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ticket, the host that it was brought to, and the SHA-256 (hex) of what binds it to the browser."""
+
+    ticket: _Text
+    host: _Text
+    binding: _Text
+
+
+class HandoverResponse(msgspec.Struct, frozen=True):
+    """The session that a ticket stood for."""
+
+    session_id: str
+    user_id: UUID
+    user_version: int
+
+    @staticmethod
+    def of(ticket: HandoverTicket) -> HandoverResponse:
+        """Return the answer for a ticket."""
+        return HandoverResponse(ticket.session_id, ticket.user_id, ticket.user_version)
+
+
+class SessionUseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which session was in use."""
+
+    session_id: _Text
+
+
+class UsernameRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which user name is asked for."""
+
+    username: _Text
 
 
 class FeedItem(msgspec.Struct, frozen=True):

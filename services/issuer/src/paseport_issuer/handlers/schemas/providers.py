@@ -13,6 +13,7 @@ from paseport.secret import Secret
 from paseport_shared.domain.models.authorization import ResponseMode
 from paseport_shared.domain.models.client import ClientAuthMethod
 from paseport_shared.domain.models.identity_provider import (
+    ApiAccess,
     ClaimMapping,
     GroupRole,
     IdentityProvider,
@@ -29,6 +30,7 @@ _Url = Annotated[str, msgspec.Meta(max_length=2_000)]
 _Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=4_000)]
 _Names = Annotated[list[_Text], msgspec.Meta(max_length=100)]
 _Position = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+_Seconds = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
 class Endpoints(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -58,6 +60,21 @@ class GroupRoleLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: _Text
 
 
+class ApiAccessRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """That people manage their API keys with access tokens of the provider.
+
+    ``subject`` and ``groups`` are the claims of sign-ins where they are left out. Members of ``admin_group`` manage
+    everybody's keys.
+    """
+
+    audiences: _Names
+    subject: Annotated[list[_Text], msgspec.Meta(max_length=10)] | None = None
+    groups: _Text | None = None
+    admin_group: _Text | None = None
+    group_case_sensitive: bool = True
+    tenant: _Text | None = None
+
+
 _Lines = Annotated[list[GroupRoleLine], msgspec.Meta(max_length=1_000)]
 
 
@@ -80,6 +97,8 @@ class ProviderRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     response_mode: ResponseMode = ResponseMode.QUERY
     shared_callback: bool = False
     end_upstream_session: bool = False
+    api_access: ApiAccessRules | None = None
+    refresh_seconds: _Seconds = 3600
     icon: _Text = "openid"
     position: _Position = 0
     enabled: bool = True
@@ -119,7 +138,7 @@ class ReplaceProviderRequest(ProviderRequest, frozen=True, forbid_unknown_fields
 
 
 class ChangeProviderRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Some of it (RFC 7396): a field that is left out stays. ``endpoints`` and ``claims`` are replaced whole."""
+    """Some of it (RFC 7396): a field that is left out stays. ``endpoints``, ``claims``, ``api_access``: whole."""
 
     display_name: _Text | UnsetType = UNSET
     issuer: _Url | UnsetType = UNSET
@@ -137,6 +156,8 @@ class ChangeProviderRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     response_mode: ResponseMode | UnsetType = UNSET
     shared_callback: bool | UnsetType = UNSET
     end_upstream_session: bool | UnsetType = UNSET
+    api_access: ApiAccessRules | UnsetType | None = UNSET
+    refresh_seconds: _Seconds | UnsetType = UNSET
     icon: _Text | UnsetType = UNSET
     position: _Position | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
@@ -171,6 +192,8 @@ class ProviderResponse(msgspec.Struct, frozen=True, kw_only=True):
     response_mode: ResponseMode
     shared_callback: bool
     end_upstream_session: bool
+    api_access: ApiAccessRules | None
+    refresh_seconds: int
     icon: str
     position: int
     enabled: bool
@@ -202,6 +225,8 @@ class ProviderResponse(msgspec.Struct, frozen=True, kw_only=True):
             response_mode=provider.response_mode,
             shared_callback=provider.shared_callback,
             end_upstream_session=provider.end_upstream_session,
+            api_access=_api_access(provider.api_access),
+            refresh_seconds=provider.refresh_seconds,
             icon=provider.icon,
             position=provider.position,
             enabled=provider.enabled,
@@ -305,6 +330,19 @@ def _claims(claims: ClaimMapping) -> Claims:
     )
 
 
+def _api_access(access: ApiAccess | None) -> ApiAccessRules | None:
+    if access is None:
+        return None
+    return ApiAccessRules(
+        audiences=list(access.audiences),
+        subject=None if access.subject is None else list(access.subject),
+        groups=access.groups,
+        admin_group=access.admin_group,
+        group_case_sensitive=access.group_case_sensitive,
+        tenant=access.tenant,
+    )
+
+
 def _values(stated: ProviderRequest | ChangeProviderRequest) -> dict[str, Any]:
     """Return what the wire says in the types of the domain."""
     values = {
@@ -323,4 +361,8 @@ def _values(stated: ProviderRequest | ChangeProviderRequest) -> dict[str, Any]:
         values["endpoints"] = OAuth2Endpoints(**msgspec.structs.asdict(endpoints))
     if isinstance(claims := values.get("claims"), Claims):
         values["claims"] = ClaimMapping(**{**msgspec.structs.asdict(claims), "subject": tuple(claims.subject)})
+    if isinstance(access := values.get("api_access"), ApiAccessRules):
+        subject = None if access.subject is None else tuple(access.subject)
+        parts = {"audiences": tuple(access.audiences), "subject": subject}
+        values["api_access"] = ApiAccess(**{**msgspec.structs.asdict(access), **parts})
     return values

@@ -1,0 +1,1 @@
+"""The policy file: YAML, read by line, and read again whenever it changes."""

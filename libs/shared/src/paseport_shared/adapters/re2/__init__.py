@@ -1,0 +1,1 @@
+"""Regular expressions that administrators write, in Google's RE2."""
