@@ -60,7 +60,7 @@ test-http: $(PYTHON_READY) $(SPA_BUILT) $(E2E_READY) services ## The services ov
 	$(BIN)/pytest $(SIDE_BY_SIDE) services/*/tests/http
 
 test-drills: $(PYTHON_READY) services ## The whole installation while its parts fail
-	$(BIN)/pytest --numprocesses 2 --dist loadfile e2e/drills/failure_table
+	$(BIN)/pytest --numprocesses 3 --dist loadfile e2e/drills/failure_table
 	$(BIN)/pytest --numprocesses 2 --dist loadfile e2e/drills --ignore e2e/drills/failure_table
 
 drills: $(PYTHON_READY) services ## A hundred failovers under load; takes a quarter of an hour

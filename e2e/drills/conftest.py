@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 from findings import Findings, Report
+from keys import write_policy
 from load import Load
 from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.stack import Stack
@@ -27,7 +28,10 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         links=True,
         partitionable=True,
         app=write_bare_app(folder / "app"),
-        settings={"PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000"},
+        settings={
+            "PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000",
+            "PASEPORT_POLICY_FILE": str(write_policy(folder)),
+        },
     ) as stack:
         yield stack
 

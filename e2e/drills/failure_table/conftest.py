@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from keys import write_policy
 from paseport_testkit.harness.nginx import write_bare_app
 from paseport_testkit.harness.stack import Stack
 from people import GRACE_SECONDS, KEY_DOCUMENT_SECONDS, People
@@ -17,8 +18,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("failure-table")
     app = write_bare_app(folder / "app")
     settings = {
+        "PASEPORT_PASSWORD_WORK_FACTOR": "10",
         "PASEPORT_REFRESH_GRACE": str(GRACE_SECONDS),
         "PASEPORT_KEY_DOCUMENT_MAX_AGE": str(KEY_DOCUMENT_SECONDS),
+        "PASEPORT_POLICY_FILE": str(write_policy(folder)),
     }
     with Stack(folder / "stack", app=app, links=True, partitionable=True, settings=settings) as running:
         yield running

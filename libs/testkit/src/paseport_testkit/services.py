@@ -96,7 +96,15 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     yield from running_service(
         request,
         "the whole installation",
-        lambda: Stack(folder / "stack", issuers=2, apis=2, links=True, partitionable=True, app=app),
+        lambda: Stack(
+            folder / "stack",
+            issuers=2,
+            apis=2,
+            links=True,
+            partitionable=True,
+            app=app,
+            settings={"PASEPORT_PASSWORD_WORK_FACTOR": "10"},
+        ),
     )
 
 

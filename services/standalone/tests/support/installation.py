@@ -81,6 +81,8 @@ class Installation:
             "PASEPORT_APP_DIR": str(write_build(folder / "build")),
             "SERVER_PORT": "0",
             "PASEPORT_INTERNAL_PORT": "0",
+            # The least that is allowed: these tests are about what happens, not about how long a hash takes.
+            "PASEPORT_PASSWORD_WORK_FACTOR": "10",
             **settings,
         }
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 from paseport.secret import Secret
-from paseport_shared.adapters.redis.foreign_records import read_foreign_records
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.host_pattern import is_host_pattern
 
@@ -170,6 +169,9 @@ def _owners(owner: str | None, subjects: list[str] | None, at: str | None) -> _O
 
 
 def _read(url: str, prefix: str, password: Secret[str] | None, wishes: Wishes, owners: _Owners) -> list[_Row]:
+    # Loaded by whoever imports: no other command speaks to Redis, and each would wait for it.
+    from paseport_shared.adapters.redis.foreign_records import read_foreign_records
+
     now = datetime.now(UTC)
     rows = []
     try:
