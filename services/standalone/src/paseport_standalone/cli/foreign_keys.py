@@ -7,9 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from paseport_shared.adapters.redis.foreign_records import ForeignRecord
 from paseport_shared.domain.models.api_key_rules import (
     MAX_COMMENT,
     MAX_ENTRIES,
@@ -21,6 +20,10 @@ from paseport_shared.domain.models.api_key_rules import (
 from paseport_shared.domain.models.host_pattern import is_host_pattern
 from paseport_shared.domain.models.legacy_token import is_legacy_digest
 from paseport_shared.domain.models.profile import is_email
+
+if TYPE_CHECKING:
+    # With it comes the driver, for which every other command would wait.
+    from paseport_shared.adapters.redis.foreign_records import ForeignRecord
 
 System = Literal["fastapi", "rusty-valkey"]
 PREFIXES: Final[Mapping[System, str]] = {"fastapi": "tokens:", "rusty-valkey": "auth:token:"}
