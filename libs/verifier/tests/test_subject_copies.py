@@ -36,6 +36,7 @@ class Issuer:
         self.outage = outage
         self.states: dict[UUID, SubjectState] = {ALICE: STATE}
         self.asked = 0
+        self.fails = False
         self.has_read = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -46,6 +47,8 @@ class Issuer:
         state = self.states.get(user_id)
         self.has_read.set()
         await self.may_answer.wait()
+        if self.fails:
+            raise Unavailable("the issuer went away")
         return state
 
 
@@ -239,6 +242,23 @@ async def test_a_copy_that_the_feed_named_is_no_answer_even_where_nobody_can_be_
 
     with world.outage, pytest.raises(Unavailable):
         await world.copies(ALICE)
+
+
+async def test_a_copy_that_is_named_while_nobody_answers_is_no_answer(world: World) -> None:
+    """P3. The question is under way when the feed names the subject, and then it fails."""
+    await world.copies(ALICE)
+    world.clock.advance(MAX_AGE_SECONDS)
+    world.issuer.has_read.clear()
+    world.issuer.may_answer.clear()
+    asking = asyncio.create_task(world.copies(ALICE))
+    await world.issuer.has_read.wait()
+
+    world.hears(NAMED)
+    world.issuer.fails = True
+    world.issuer.may_answer.set()
+
+    with pytest.raises(Unavailable):
+        await asking
 
 
 async def test_without_a_copy_nobody_is_guessed(world: World) -> None:

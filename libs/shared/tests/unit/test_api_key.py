@@ -140,14 +140,14 @@ def test_both_secrets_of_a_rotated_key_work_until_the_older_one_ends() -> None:
     end = NOW + timedelta(hours=1)
     rotated = replace(KEY, secrets=(held(new), held(expires_at=end)))
 
-    assert rotated.has(presented(new), PEPPERS, NOW)
-    assert rotated.has(presented(), PEPPERS, end - timedelta(microseconds=1))
-    assert not rotated.has(presented(), PEPPERS, end)
-    assert rotated.has(presented(new), PEPPERS, end)
+    assert rotated.live_secret(presented(new), PEPPERS, NOW) is not None
+    assert rotated.live_secret(presented(), PEPPERS, end - timedelta(microseconds=1)) is not None
+    assert rotated.live_secret(presented(), PEPPERS, end) is None
+    assert rotated.live_secret(presented(new), PEPPERS, end) is not None
 
 
 def test_a_key_of_another_system_has_no_secret_that_fits() -> None:
-    assert not replace(KEY, secrets=(), legacy_digest="ab" * 32).has(presented(), PEPPERS, NOW)
+    assert replace(KEY, secrets=(), legacy_digest="ab" * 32).live_secret(presented(), PEPPERS, NOW) is None
 
 
 # --- where it works ---------------------------------------------------------------------------------------------------

@@ -69,6 +69,8 @@ class SubjectCopies(Listener):
         try:
             state = await self._find(user_id)
         except Unavailable:
+            # The copy of now: the feed may have named the subject while nobody answered.
+            copy = self._copies.get(subject)
             if copy is None or self._find.directory_answers:
                 raise
             return copy.state

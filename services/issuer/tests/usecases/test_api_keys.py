@@ -103,7 +103,7 @@ async def opens(world: IssuerWorld, text: Secret[str]) -> bool:
     presented = parse_api_key(text.reveal())
     assert presented is not None
     key = await world.api_keys.find(presented.id)
-    return key is not None and key.has(presented, world.settings.api_key_peppers, world.clock.now())
+    return key is not None and key.live_secret(presented, world.settings.api_key_peppers, world.clock.now()) is not None
 
 
 async def is_current(world: IssuerWorld, key_id: str, revision: int) -> bool:

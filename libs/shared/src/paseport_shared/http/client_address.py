@@ -10,7 +10,8 @@ from typing import Any, Final
 from litestar.connection import ASGIConnection
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from paseport_shared.domain.models.network import Address, parse_address
+
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _STATE_KEY: Final = "client_address"
 _KNOWN: Final = 1024
@@ -26,7 +27,7 @@ class TrustedProxies:
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks = tuple(ipaddress.ip_network(network) for network in networks)
-        self._known: dict[_Address, bool] = {}
+        self._known: dict[Address, bool] = {}
 
     def client_of(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """Return the right-most hop that is no proxy of ours, in canonical spelling.
@@ -34,7 +35,7 @@ class TrustedProxies:
         What stands left of it was written by the client. A header with a hop that is no address is not believed at all:
         the peer's address counts then. A peer that is no IP address (a Unix socket) is returned as it is.
         """
-        address = _parse(peer or "")
+        address = parse_address(peer or "")
         if address is None:
             return peer
         if not self._networks or not self._trusts(address):
@@ -42,7 +43,7 @@ class TrustedProxies:
         hops = [hop for name, value in headers if name == _FORWARDED_FOR for hop in value.split(b",")]
         client = address
         for hop in reversed(hops[-_MAX_HOPS:]):
-            forwarded = _parse(hop.decode("latin-1").strip())
+            forwarded = parse_address(hop.decode("latin-1").strip())
             if forwarded is None:
                 return _text(address)
             client = forwarded
@@ -52,10 +53,10 @@ class TrustedProxies:
 
     def trusts(self, peer: str | None) -> bool:
         """Say whether a peer is a proxy of ours. What is no IP address (a Unix socket) is none."""
-        address = _parse(peer or "")
+        address = parse_address(peer or "")
         return address is not None and self._trusts(address)
 
-    def _trusts(self, address: _Address) -> bool:
+    def _trusts(self, address: Address) -> bool:
         known = self._known.get(address)
         if known is None:
             known = self._is_in_networks(address)
@@ -63,7 +64,7 @@ class TrustedProxies:
                 self._known[address] = known
         return known
 
-    def _is_in_networks(self, address: _Address) -> bool:
+    def _is_in_networks(self, address: Address) -> bool:
         return any(address.version == network.version and address in network for network in self._networks)
 
 
@@ -94,19 +95,5 @@ def address_in(scope: Scope) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _parse(text: str) -> _Address | None:
-    """Return the address, IPv4-mapped ones as IPv4. Zone ids are refused: each would be a bucket of its own."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            return None
-        return address.ipv4_mapped or address
-    return address
-
-
-@lru_cache(maxsize=1024)
-def _text(address: _Address) -> str:
+def _text(address: Address) -> str:
     return str(address)

@@ -164,8 +164,7 @@ class AuthenticateApiKey:
         key = await self._current(presented.id, lambda: self._copies(presented.id))
         if key is None:
             raise InvalidToken("the API key is unknown or revoked")
-        now = self._clock.now()
-        held = next((held for held in key.secrets if held.is_live(now) and self._peppers.fits(presented, held)), None)
+        held = key.live_secret(presented, self._peppers, self._clock.now())
         if held is None:
             raise InvalidToken("no live secret of the API key fits")
         self._remember(name, key, held)

@@ -373,7 +373,7 @@ class DecideRequest:
             known = await self._api_keys(text)
         refusal = known.key.refusal(facts, self._clock.now())
         if refusal is not None:
-            raise _Denied(Reason(refusal.value), _KEY_REMEDIES[Reason(refusal.value)], asker=known.asker)
+            raise _Denied(Reason(refusal.value), refusal.remedy, asker=known.asker)
         return _Caller(known.asker, known.ends, known)
 
     async def _by_session(self, cookie: str, request: ProxyRequest, facts: RequestFacts) -> _Caller:
@@ -469,16 +469,6 @@ class DecideRequest:
         self._kept.move_to_end(asked)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
-
-
-_KEY_REMEDIES: Final = {
-    Reason.KEY_DISABLED: "enabling the key",
-    Reason.KEY_EXPIRED: "a key that has not expired",
-    Reason.KEY_HOST: "a key for this host",
-    Reason.KEY_PATH: "a key for this path",
-    Reason.KEY_METHOD: "a key for this method",
-    Reason.KEY_NETWORK: "a key for the network of the client address",
-}
 
 
 _PLACES: Final = 4_096

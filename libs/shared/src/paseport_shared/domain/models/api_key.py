@@ -170,9 +170,9 @@ class ApiKey:
     last_used_at: datetime | None = None
     use_count: int = 0
 
-    def has(self, presented: PresentedKey, peppers: ApiKeyPeppers, now: datetime) -> bool:
-        """Say whether ``presented`` is this key, with a secret that is live."""
-        return any(held.is_live(now) and peppers.fits(presented, held) for held in self.secrets)
+    def live_secret(self, presented: PresentedKey, peppers: ApiKeyPeppers, now: datetime) -> ApiKeySecret | None:
+        """Return the live secret that ``presented`` fits, or None where it is not this key."""
+        return next((held for held in self.secrets if held.is_live(now) and peppers.fits(presented, held)), None)
 
     def refusal(self, facts: RequestFacts, now: datetime) -> KeyRefusal | None:
         """Return why the key is not good for a request now, or None where it is."""
