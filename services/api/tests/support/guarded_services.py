@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from guarding_api import KEYS, USERS
+from guarding_api import EXPLAINED, KEYS, USERS
 from paseport_testkit.harness.echo import Arrival, EchoBackend
 from paseport_testkit.harness.ports import HOST, free_port
 from paseport_testkit.harness.process import ServerProcess, log_in
@@ -61,6 +62,7 @@ class Authorizer(Service):
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
+        self._explained = folder / EXPLAINED
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, Path(__file__).with_name("guarding_api.py"), str(self.port), folder]
         super().__init__(ServerProcess("authorizer", command, log_in(folder, "authorizer"), self._refused))
@@ -68,6 +70,10 @@ class Authorizer(Service):
     @property
     def address(self) -> str:
         return f"{HOST}:{self.port}"
+
+    def explained(self) -> list[tuple[str, list[str], list[str]]]:
+        """Return each request about which something was decided, the decision and what ``explain`` said of it."""
+        return [tuple(json.loads(line)) for line in self._explained.read_text().splitlines()]
 
     def _refused(self) -> str | None:
         try:

@@ -1,22 +1,34 @@
 """The real api on memory adapters as a process of its own, with three callers and one small policy.
 
 ``python FILE PORT FOLDER``. Who sends what, and who may do what, is the same on both sides: tests import this file.
+Each decision is explained at once; what the two said stands in ``FOLDER/explained.jsonl``, a line each.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
+from collections.abc import Hashable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import uvloop
 from api_world import PEPPER, ApiWorld
 from paseport.secret import Secret
 from paseport_api.settings import ForwardAuthVariables
+from paseport_api.use_cases.decide_request import DecideRequest, Outcome, Presented, ProxyRequest
+from paseport_api.use_cases.explain_policy import (
+    AskedRequest,
+    Asking,
+    AskingKey,
+    AskingNobody,
+    AskingUser,
+    ExplainPolicy,
+)
 from paseport_shared.domain.models.api_key import (
     ApiKey,
     ApiKeyPeppers,
@@ -25,7 +37,7 @@ from paseport_shared.domain.models.api_key import (
     new_api_key_id,
     parse_api_key,
 )
-from paseport_shared.domain.models.policy import Access, PathPattern, Policy, Rule
+from paseport_shared.domain.models.policy import Access, CredentialKind, PathPattern, Policy, Rule
 from paseport_shared.domain.models.rate_limit import RateLimit
 from paseport_shared.http.server import listen, serve, stop_on_signals
 from paseport_testkit.harness.ports import HOST
@@ -59,6 +71,7 @@ def _new_key(number: int) -> str:
 KEYS: Final = {caller: _new_key(number) for number, caller in enumerate(USERS, start=1)}
 LIMITED_KEY: Final = _new_key(9)
 """A key of the user's that is good for one request a day, whichever node is asked."""
+EXPLAINED: Final = "explained.jsonl"
 _MADE: Final = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -69,6 +82,7 @@ async def main(port: int, folder: Path) -> None:
     world.policies.policy = POLICY
     stop = asyncio.Event()
     stop_on_signals(stop)
+    explain_what_is_decided(world.api.use.explain_policy, folder / EXPLAINED)
     async with world:
         for caller, (user_id, username, role) in USERS.items():
             await world.user(role, user_id=user_id, username=username)
@@ -76,6 +90,41 @@ async def main(port: int, folder: Path) -> None:
         limit = RateLimit(1, timedelta(days=1), strict=True)
         await world.api_keys.put([replace(_key(Caller.USER, LIMITED_KEY), rate_limit=limit)])
         await serve([(world.app, listen(HOST, port))], stop)
+
+
+def explain_what_is_decided(explain: ExplainPolicy, path: Path) -> None:
+    """Let every decision be followed by the explanation of the same request, and write both down."""
+    decide = DecideRequest.__call__
+    file = path.open("w", buffering=1)
+
+    async def explained(
+        self: DecideRequest, request: ProxyRequest, asked: Hashable | None = None, **kwargs: Any
+    ) -> Outcome:
+        outcome = await decide(self, request, asked, **kwargs)
+        if _can_be_told(request):
+            what = AskedRequest(request.host, request.target, request.method, request.address)
+            explanation = await explain(what, _asking(request.presented))
+            both = (outcome.decision, explanation.decision)
+            words = [[each.reason.value, each.rule, each.remedy] for each in both]
+            if CredentialKind.SESSION in {one.kind for one in request.presented}:
+                # Why a cookie is none is nobody's to ask.
+                words = [each[:2] for each in words]
+            file.write(json.dumps([repr(request), *words]) + "\n")
+        return outcome
+
+    DecideRequest.__call__ = explained  # type: ignore[method-assign]
+
+
+def _can_be_told(request: ProxyRequest) -> bool:
+    """Say whether all that the decision depends on can be asked about: more than that, only a real request shows."""
+    return request.problem is None and not request.is_ambiguous and len(set(request.presented)) < 2
+
+
+def _asking(presented: tuple[Presented, ...]) -> Asking:
+    if not presented:
+        return AskingNobody()
+    key = parse_api_key(presented[0].text)
+    return AskingUser("nobody of this name") if key is None else AskingKey(key.id)
 
 
 def _key(caller: Caller, text: str) -> ApiKey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from guarded_services import CREDENTIALS, HOSTS, IDENTITIES, PROXIES, SECRETS, GuardedServices
+from guarded_services import CREDENTIALS, HOSTS, IDENTITIES, PROXIES, SECRETS, Authorizer, GuardedServices
 from paseport_testkit.harness.proxies import Proxy
 from proxy_corpus import MARKER, Caller, Trial, corpus
 from proxy_judge import faults
@@ -14,14 +14,18 @@ from raw_http import RawClient
 
 @pytest.mark.parametrize("proxy", PROXIES, indirect=True, ids=lambda kind: kind.__name__)
 def test_nobody_gets_past_a_proxy_as_somebody_else_or_to_what_is_not_theirs(
-    proxy: Proxy, guarded: GuardedServices
+    proxy: Proxy, guarded: GuardedServices, authorizer: Authorizer
 ) -> None:
-    """FA-03, FA-04, FA-06, FA-09, FA-14, FA-15, FA-20, FA-21: more than 2,000 requests, on kept connections."""
+    """FA-03, FA-04, FA-06, FA-09, FA-14, FA-15, FA-20, FA-21: more than 2,000 requests, on kept connections.
+
+    And ``explain`` says of each what was decided.
+    """
     trials = {str(trial.number): trial for trial in corpus(CREDENTIALS)}
     wrong: list[str] = []
     arrived: set[str] = set()
     statuses: Counter[int] = Counter()
     guarded.take()
+    explained_before = len(authorizer.explained())
 
     with RawClient(proxy.host, proxy.port, timeout_seconds=2) as client:
         for trial in trials.values():
@@ -45,6 +49,10 @@ def test_nobody_gets_past_a_proxy_as_somebody_else_or_to_what_is_not_theirs(
     assert len(trials) >= 2000
     assert len(trials) - len(arrived) > 500, "the corpus is not hostile enough to say anything"
     assert set(HOSTS)
+    explained = authorizer.explained()[explained_before:]
+    assert len(explained) > 700
+    assert not [(request, live, told) for request, live, told in explained if live != told]
+    assert len({tuple(live) for _, live, _ in explained}) > 8
 
 
 def _shown(trial: Trial) -> str:
