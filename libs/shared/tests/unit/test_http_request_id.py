@@ -1,7 +1,8 @@
 """Every answer carries an id that was made here."""
 
+from itertools import pairwise
 from typing import Any
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 from http_support import client, service
@@ -21,6 +22,13 @@ async def show(request: Request[Any, Any, Any]) -> dict[str, str]:
 @get("/bug")
 async def bug() -> None:
     raise ValueError("bug")
+
+
+def test_ids_are_different_and_in_order_however_many_are_made_at_once() -> None:
+    ids = [UUID(new_request_id()) for _ in range(20_000)]
+
+    assert {(each.version, each.variant) for each in ids} == {(7, RFC_4122)}
+    assert all(earlier < later for earlier, later in pairwise(ids))
 
 
 @pytest.mark.parametrize("path", ["/", "/bug", "/unknown"])

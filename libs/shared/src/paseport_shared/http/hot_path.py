@@ -50,7 +50,7 @@ class HotPath:
         self._routes = routes
         self._authenticate = authenticate
         self._hosts = hosts
-        self._count = metrics.count
+        self._counters = {path: metrics.counter("GET", path) for path in routes}
         self._headers = (_JSON, *FOR_PROGRAMS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +83,7 @@ class HotPath:
         start = {"type": "http.response.start", "status": 200, "headers": [*headers, (_ID, request_id.encode())]}
         await send(cast(Message, start))
         await send({"type": "http.response.body", "body": body, "more_body": False})
-        self._count("GET", path, 200, time.perf_counter() - started)
+        self._counters[path](200, time.perf_counter() - started)
 
     def _answer(self, body: bytes) -> _Answer:
         return body, (*self._headers, (b"content-length", b"%d" % len(body)))

@@ -12,7 +12,6 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, Protocol
 
@@ -253,18 +252,18 @@ class _Requests(Collector):
     """
 
     def __init__(self) -> None:
-        self._answers: dict[tuple[str, str, int], int] = {}
-        self._times: dict[tuple[str, str], _Times] = {}
+        self._routes: dict[tuple[str, str], _Route] = {}
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer. ``method`` and ``route`` come from a fixed set; the status counts by class (``4xx``)."""
-        answer = (method, route, status // 100)
-        self._answers[answer] = self._answers.get(answer, 0) + 1
-        times = self._times.get((method, route))
-        if times is None:
-            times = self._times[method, route] = _Times([0] * (len(_SECONDS) + 1))
-        times.buckets[bisect_left(_SECONDS, seconds)] += 1
-        times.total += seconds
+        self.counter(method, route)(status, seconds)
+
+    def counter(self, method: str, route: str) -> Callable[[int, float], None]:
+        """Return what counts the answers of one route, by status and seconds: for whoever answers no other."""
+        counted = self._routes.get((method, route))
+        if counted is None:
+            counted = self._routes[method, route] = _Route()
+        return counted.count
 
     def describe(self) -> Iterable[Metric]:
         """Name the metrics without reading anything."""
@@ -273,11 +272,14 @@ class _Requests(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the figures of now."""
         answers, durations = self._families()
-        for (method, route, status), count in self._answers.items():
-            answers.add_metric((method, route, f"{status}xx"), count)
         bounds = [*(str(bound) for bound in _SECONDS), "+Inf"]
-        for labels, times in self._times.items():
-            durations.add_metric(labels, list(zip(bounds, accumulate(times.buckets), strict=True)), times.total)
+        for (method, route), counted in self._routes.items():
+            for status, count in enumerate(counted.answers):
+                if count:
+                    answers.add_metric((method, route, f"{status}xx"), count)
+            if any(counted.answers):
+                buckets = list(zip(bounds, accumulate(counted.buckets), strict=True))
+                durations.add_metric((method, route), buckets, counted.seconds)
         return answers, durations
 
     def _families(self) -> tuple[CounterMetricFamily, HistogramMetricFamily]:
@@ -295,12 +297,24 @@ class _Requests(Collector):
         )
 
 
-@dataclass(slots=True)
-class _Times:
-    """``buckets`` each count what took up to their bound and longer than the one before; the last has no bound."""
+class _Route:
+    """The answers of one route.
 
-    buckets: list[int]
-    total: float = 0.0
+    ``answers`` are counted by class of status; ``buckets`` each count what took up to their bound and longer than the
+    one before, and the last has no bound. ``seconds`` are those of all answers together.
+    """
+
+    __slots__ = ("answers", "buckets", "seconds")
+
+    def __init__(self) -> None:
+        self.answers = [0] * 6
+        self.buckets = [0] * (len(_SECONDS) + 1)
+        self.seconds = 0.0
+
+    def count(self, status: int, seconds: float) -> None:
+        self.answers[status // 100] += 1
+        self.buckets[bisect_left(_SECONDS, seconds)] += 1
+        self.seconds += seconds
 
 
 class ServiceMetrics:
@@ -316,6 +330,7 @@ class ServiceMetrics:
         self.registry.register(requests)
         # Called for each request, so without a method of this class in between.
         self.count = requests.count
+        self.counter = requests.counter
         self._pools = {
             figure: Gauge(f"paseport_pool_{figure}", help_text, ("pool",), registry=self.registry)
             for figure, help_text in {

@@ -21,23 +21,43 @@ HEADER: Final = "X-Request-Id"
 _RAW_HEADER: Final = HEADER.lower().encode()
 _STATE_KEY: Final = "request_id"
 _VERSION: Final = 7
+_COUNTS: Final = tuple(f"{count:03x}" for count in range(0x1000))
+_LAST_COUNT: Final = len(_COUNTS) - 1
 
 
-def new_request_id() -> str:
-    """Return a UUID version 7 (RFC 9562 §5.7): unique, and in the order of arrival wherever ids are sorted.
+class _RequestIds:
+    """UUIDs of version 7 (RFC 9562 §5.7), those of one millisecond counted up in ``rand_a`` (§6.2, method 1).
 
-    Spelled by hand, since every request needs one: ``uuid7`` and its text take three times as long.
+    Every request needs one, and spelling all of it anew would take ten times as long. Whoever sees one may guess the
+    next of the same moment: an id names a request and opens nothing.
     """
-    moment = time.time_ns() // 1_000_000
-    # It names a request and opens nothing, so it need not be hard to guess.
-    noise = getrandbits(74)
-    return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031 - an f-string takes half as long again
-        moment >> 16,
-        moment & 0xFFFF,
-        noise >> 62,
-        0x8000 | noise >> 48 & 0x3FFF,
-        noise & 0xFFFF_FFFF_FFFF,
-    )
+
+    __slots__ = ("_count", "_head", "_moment", "_tail")
+
+    def __init__(self) -> None:
+        self._begin(0)
+
+    def __call__(self) -> str:
+        moment = time.time_ns() // 1_000_000
+        if moment > self._moment:
+            self._begin(moment)
+        elif self._count == _LAST_COUNT:
+            self._begin(self._moment + 1)
+        else:
+            self._count += 1
+        return self._head + _COUNTS[self._count] + self._tail
+
+    def _begin(self, moment: int) -> None:
+        # Another process counts in the same millisecond, so each beginning is by chance.
+        noise = getrandbits(62)
+        self._moment = moment
+        self._count = getrandbits(11)
+        self._head = f"{moment >> 16:08x}-{moment & 0xFFFF:04x}-{_VERSION}"
+        self._tail = f"-{0x8000 | noise >> 48:04x}-{noise & 0xFFFF_FFFF_FFFF:012x}"
+
+
+new_request_id: Final = _RequestIds()
+"""Returns a new id: unique, and in the order of arrival wherever the ids of a process are sorted."""
 
 
 def request_id(scope: Scope | Mapping[str, Any]) -> str:

@@ -166,7 +166,8 @@ class ForwardAuth:
         self._proxies = proxies
         self._credentials = credentials
         self._edge = edge
-        self._count = metrics.count
+        families = (FORWARD_AUTH, AUTH_REQUEST, EXT_AUTHZ)
+        self._counters = {family.name: metrics.counter("GET", family.name) for family in families}
         self._decisions = metrics.decisions
         self._clock = clock
         self._complain_at = -math.inf
@@ -211,7 +212,7 @@ class ForwardAuth:
         start = {"type": "http.response.start", "status": status, "headers": [*headers, (_ID, request_id.encode())]}
         await send(cast(Message, start))
         await send({"type": "http.response.body", "body": body, "more_body": False})
-        self._count("GET", family.name, status, time.perf_counter() - started)
+        self._counters[family.name](status, time.perf_counter() - started)
 
     async def _decided(
         self,
