@@ -1,13 +1,23 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from issuer_http import HttpWorld, running_issuer
 from issuer_world import IssuerWorld
 from paseport_issuer.wiring import wire
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_keys_are_checked_once() -> Iterator[None]:
+    """The library checks a private key for 40 ms each time it reads one, and every issuer here has the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serialization, "load_der_private_key", cache(serialization.load_der_private_key))
+        yield
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any, Final
 
-from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, ControllerRouterHandler
 from paseport_shared.domain.errors import Unavailable
@@ -18,6 +17,7 @@ from paseport_shared.http.health import health_handlers
 from paseport_shared.http.measure import MeasuredBearer
 from paseport_shared.http.metrics import ApiMetrics, metrics_handler
 from paseport_shared.http.openapi import openapi_config
+from paseport_shared.http.provided import Provided
 from paseport_shared.http.watch import WatchFeeds, WatchParts
 
 from paseport_api.handlers.admin import admin_router
@@ -128,9 +128,9 @@ class Api:
         return ServiceApp(
             route_handlers=route_handlers,
             dependencies={
-                "show_revocations": _provide(self.use.show_revocations),
-                "explain_policy": _provide(self.use.explain_policy),
-                "read_decisions": _provide(self.use.read_decisions),
+                "show_revocations": Provided(self.use.show_revocations),
+                "explain_policy": Provided(self.use.explain_policy),
+                "read_decisions": Provided(self.use.read_decisions),
             },
             state={"authenticate_bearer": MeasuredBearer(self.use.authenticate_bearer, self.metrics)},
             metrics=self.metrics,
@@ -140,7 +140,3 @@ class Api:
             https=settings.is_https,
             **options,
         )
-
-
-def _provide(value: object) -> Provide:
-    return Provide(lambda: value, sync_to_thread=False, use_cache=True)

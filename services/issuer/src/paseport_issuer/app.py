@@ -23,6 +23,7 @@ from paseport_shared.http.health import Check, health_handlers
 from paseport_shared.http.measure import MeasuredBearer
 from paseport_shared.http.metrics import ACCESS, ID, IssuerMetrics, metrics_handler
 from paseport_shared.http.openapi import openapi_config
+from paseport_shared.http.provided import Provided
 from paseport_shared.http.watch import WatchFeeds, WatchParts, reasons_of
 
 from paseport_issuer.handlers.api_keys import api_keys_router, own_api_keys_router, provide_key_manager
@@ -287,7 +288,7 @@ class Issuer:
             "verifiers": use.read_verifiers,
             "withdraw": use.withdraw_consent,
         }
-        provided = {name: _provide(value) for name, value in values.items()}
+        provided = {name: Provided(value) for name, value in values.items()}
         return provided | {
             "caller": Provide(_caller, sync_to_thread=False),
             "principal": Provide(provide_principal, sync_to_thread=False),
@@ -321,10 +322,6 @@ def _measured(use: UseCases, metrics: IssuerMetrics) -> UseCases:
         complete_external_sign_in=MeasuredExternalSignIn(use.complete_external_sign_in, metrics),
         authenticate_bearer=MeasuredBearer(use.authenticate_bearer, metrics),
     )
-
-
-def _provide(value: object) -> Provide:
-    return Provide(lambda: value, sync_to_thread=False, use_cache=True)
 
 
 def _caller(request: Request[Any, Any, Any]) -> Caller:

@@ -117,18 +117,28 @@ def last_if_it_ends_the_session(route: tuple[str, str]) -> bool:
     return route[0] == "POST" and route[1].endswith("/end-all")
 
 
-def placements(path: str, canary: str) -> Iterator[dict[str, Any]]:
-    """Requests that carry the canary, each in another place."""
-    # Whoever types into the wrong field types a password; whoever calls a program wrongly sends a token.
-    fields = ("username", "password", "token", "subject", canary)
-    yield {"params": {"token": canary, "search": canary, "cursor": canary, canary: "1"}}
+def placements(method: str, path: str, canary: str) -> Iterator[dict[str, Any]]:
+    """Requests that carry the canary, each in another place. What changes nothing of the answer goes together."""
+    yield {
+        "params": {"token": canary, "search": canary, "cursor": canary, canary: "1"},
+        "headers": {
+            "If-Match": canary,
+            "X-Request-Id": canary,
+            "Referer": f"{ISSUER}/?{canary}",
+            "X-Forwarded-For": canary,
+            "Forwarded": canary,
+        },
+    }
     yield {"headers": {"Authorization": f"Bearer {canary}"}}
     yield {"headers": {"Authorization": f"Basic {canary}", "X-Api-Key": canary, "X-CSRF": canary}}
     yield {"headers": {"Cookie": "; ".join(f"{name}={canary}" for name in COOKIES)}}
-    yield {"headers": {"If-Match": canary, "X-Request-Id": canary, "Referer": f"{ISSUER}/?{canary}"}}
-    yield {"headers": {"X-Forwarded-For": canary, "Forwarded": canary, "Accept": canary, "Content-Type": canary}}
+    yield {"headers": {"Accept": canary, "Content-Type": canary}}
     yield {"headers": {"Origin": f"https://{canary.replace(' ', '-')}.example"}}
     yield {"content": canary}
+    if method == "GET":
+        return
+    # Whoever types into the wrong field types a password; whoever calls a program wrongly sends a token.
+    fields = ("username", "password", "token", "subject", canary)
     yield {"content": json.dumps(canary)}
     yield {"content": '{"password":"' + canary}
     if not path.startswith("/users"):
@@ -157,7 +167,7 @@ async def drive(
             if known_otherwise is not None:
                 client.headers["Authorization"] = known_otherwise.get(path, headers["Authorization"])
             for name, canary in secrets.items():
-                for request in placements(path, canary):
+                for request in placements(method, path, canary):
                     answer = await client.request(method, path, **request)
                     client.cookies.clear()
                     statuses.add(answer.status_code)

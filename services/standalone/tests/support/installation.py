@@ -12,10 +12,12 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import httpx
 from built_app import write_build
+from prepared_command import run_prepared
 
 PROGRAM = Path(sys.executable).with_name("paseport")
 DEADLINE_SECONDS = 30.0
@@ -88,16 +90,14 @@ class Installation:
 
     async def run(self, *arguments: str, stdin: str = "", **settings: str) -> Ended:
         """Run a command to its end."""
-        process = await asyncio.create_subprocess_exec(
-            *self.command(*arguments),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self.environment(**settings),
-        )
-        out, err = await asyncio.wait_for(process.communicate(stdin.encode()), DEADLINE_SECONDS)
-        assert process.returncode is not None
-        return Ended(process.returncode, out.decode(), err.decode())
+        with TemporaryFile() as typed, TemporaryFile() as out, TemporaryFile() as err:
+            typed.write(stdin.encode())
+            typed.seek(0)
+            environment = self.environment(**settings)
+            code = await asyncio.to_thread(run_prepared, arguments, environment, (typed, out, err), DEADLINE_SECONDS)
+            for file in (out, err):
+                file.seek(0)
+            return Ended(code, out.read().decode(), err.read().decode())
 
     async def run_at_terminal(self, typed: str, *arguments: str, **settings: str) -> Ended:
         """Run a command to its end, and type a line once it asks for one."""
