@@ -93,7 +93,9 @@ def test_a_promoted_replica_is_found_and_has_what_was_confirmed(redis_cluster: R
         assert issuer.get("paseport:harness:before") == "1"
     redis_cluster.rejoin(old)
     redis_cluster.wait_until_whole()
-    assert redis_cluster.primary() is new
+    # Which one is the primary by now is for the Sentinels to say: on a busy machine they may change their minds again.
+    with client(redis_cluster.primary(), redis_cluster.users.issuer) as issuer:
+        assert issuer.get("paseport:harness:before") == "1"
 
 
 def test_after_a_test_that_paused_the_primary_the_cluster_is_whole_again(redis_cluster: RedisCluster) -> None:
