@@ -14,10 +14,10 @@ FRONTEND_READY := frontend/node_modules/.setup-done
 E2E_READY := e2e/node_modules/.setup-done
 SPA_BUILT := frontend/build/.build-done
 
-# A file's tests stay together: they share what they started. One process more than processors, since tests wait for
-# servers; each starts servers of its own, hence the bound.
-PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 : 4)))
-SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadfile
+# A file's tests stay together: they share what they started. Two processes more than processors, since tests wait for
+# servers; each starts servers of its own, hence the bound. Files go in order: those of few and long tests are not last.
+PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 2 : 5)))
+SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 test-unit test-http test-drills e2e conformance drills: export TMPDIR := $(shell tools/scratch.sh)
 
 .PHONY: help setup services run stack test lint types contracts test-unit test-http test-drills test-frontend e2e conformance drills fmt openapi bench bench-stack lock clean

@@ -23,11 +23,15 @@ from paseport_testkit.harness.toxiproxy import Toxiproxy
 from paseport_testkit.harness.upstream import Upstream
 from paseport_testkit.harness.vault import DevVault, SealableVault
 
-_RUNNING: Final = pytest.StashKey[list["_Restorable"]]()
+_RUNNING: Final = pytest.StashKey[list[tuple[str | None, "_Restorable"]]]()
+"""Each with the fixture that gives it, unless a test itself does."""
 _LEFT_OUT: Final = pytest.StashKey[set[str]]()
 
 
 class _Restorable(Protocol):
+    @property
+    def is_disturbed(self) -> bool: ...
+
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
@@ -145,10 +149,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Undo what the test did to a service; costs nothing where it did nothing."""
+    """Undo what the test did to a service. Nobody is asked whether all is well after a test that asked for nobody."""
     yield
-    for service in item.config.stash[_RUNNING]:
-        service.restore()
+    asked_for = {None, *getattr(item, "fixturenames", ())}
+    for fixture, service in item.config.stash[_RUNNING]:
+        if fixture in asked_for or service.is_disturbed:
+            service.restore()
 
 
 def running_service(
@@ -166,13 +172,14 @@ def running_service(
     except MissingPrograms as missing:
         _leave_out(request.config, f"every test on {name} (missing: {', '.join(missing.names)})", missing)
     running = request.config.stash[_RUNNING]
+    entry = (request.fixturename, service)
     try:
         begin(service)
-        running.append(service)
+        running.append(entry)
         yield service
     finally:
-        if service in running:
-            running.remove(service)
+        if entry in running:
+            running.remove(entry)
         service.stop()
 
 

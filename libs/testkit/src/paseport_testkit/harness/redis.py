@@ -369,11 +369,16 @@ class RedisCluster:
         if self.network is not None:
             self.network.stop()
 
+    @property
+    def is_disturbed(self) -> bool:
+        """True while a part stands still or is not there, or the network is cut."""
+        is_cut = self.network is not None and self.network.is_cut
+        return is_cut or any(service.is_disturbed for service in (*self.watchers, *self.nodes))
+
     def restore(self) -> None:
         """Make the cluster whole again, whatever a test did to it. The primary stays the one that it is by then."""
-        disturbed = [service for service in (*self.watchers, *self.nodes) if _is_disturbed(service)]
-        was_cut = self.network is not None and self.network.is_cut
-        if not disturbed and not was_cut and self._missing() is None:
+        disturbed = [service for service in (*self.watchers, *self.nodes) if service.is_disturbed]
+        if not self.is_disturbed and self._missing() is None:
             # Also where a test has mended it all: a replica that just came back confirms nothing for up to a second.
             self.primary().wait_for_replicas(_REPLICAS)
             return
@@ -482,7 +487,7 @@ class RedisCluster:
     def _named_primary(self, needed: int = _QUORUM) -> RedisNode | None:
         votes: Counter[int] = Counter()
         for watcher in self.watchers:
-            address = None if _is_disturbed(watcher) else watcher.ask("get-master-addr-by-name", self.master_name)
+            address = None if watcher.is_disturbed else watcher.ask("get-master-addr-by-name", self.master_name)
             if address is not None:
                 votes[int(address[1])] += 1
         for port, count in votes.most_common(1):
@@ -592,10 +597,6 @@ def _what_ping_says(
     except RedisError as refused:
         return str(refused)
     return None
-
-
-def _is_disturbed(service: Service) -> bool:
-    return service.process.is_paused or not service.process.is_running
 
 
 def _pairs(fields: Sequence[str]) -> dict[str, str]:

@@ -46,6 +46,11 @@ class Service:
         """Go on after a pause."""
         self.process.resume()
 
+    @property
+    def is_disturbed(self) -> bool:
+        """True while it stands still or is not there."""
+        return self.process.is_paused or not self.process.is_running
+
     def restore(self) -> None:
         """Run again, whatever a test did to it."""
         if self.process.is_paused:

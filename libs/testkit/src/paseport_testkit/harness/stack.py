@@ -180,6 +180,12 @@ class Stack:
             self.toxiproxy.stop()
         self.description.unlink(missing_ok=True)
 
+    @property
+    def is_disturbed(self) -> bool:
+        """True while a part stands still or is not there."""
+        parts = [self.mariadb, self.vault, *self.issuers.values(), *self.apis.values(), self.edge]
+        return self.redis.is_disturbed or any(part.is_disturbed for part in parts)
+
     def restore(self) -> None:
         """Run in full again, whatever a test did to it. A service that runs with a wrong clock is started anew."""
         if self.toxiproxy is not None:
