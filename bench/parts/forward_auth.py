@@ -67,6 +67,7 @@ async def measure_forward_auth() -> Sequence[Figure]:
         # What came between has driven these keys' decisions out; the backlog of making them anew is not meant here.
         await run(load, servers[_VALID].job())
         half = [await _at(rate, load, servers[_VALID]) for _ in range(_ROUNDS)]
+        empty = [await _at(rate, load, servers[_EMPTY]) for _ in range(_ROUNDS)]
         gateway = await stack.enter_async_context(running_gateway(servers[_VALID].port))
         proxied = await take_turns(load, _proxies(gateway, servers[_VALID]), _ROUNDS)
     return [
@@ -80,6 +81,7 @@ async def measure_forward_auth() -> Sequence[Figure]:
         *_by_cpu(rounds, _JUNK, _VALID, Gate(Bound.AT_LEAST, 0.9, 1.0)),
         figure_of("valid key at half load, p50", "ms", [one.p50_ms for one in half]),
         figure_of("… p99", "ms", [one.p99_ms for one in half], Gate(Bound.AT_MOST, 5)),
+        figure_of("empty ASGI app at the same load, p99", "ms", [one.p99_ms for one in empty]),
         *(figure for name, measured in proxied.items() for figure in figures_of(name, measured)),
         *_by_rate(proxied, _ASKING, _PLAIN, Gate(Bound.AT_LEAST, 0.28, 0.35)),
         *_by_rate(proxied, _CACHING, _PLAIN, Gate(Bound.AT_LEAST, 0.55, 0.75)),

@@ -24,11 +24,11 @@ def note(log: LogDenials, count: int, *, for_strangers: bool) -> int:
     return kept
 
 
-async def test_a_flood_of_strangers_leaves_half_of_the_queue_to_others() -> None:
+async def test_a_flood_of_strangers_leaves_most_of_the_queue_to_others() -> None:
     log = LogDenials(MemoryDecisionLog(), queue=10)
 
-    assert note(log, 50, for_strangers=True) == 5
-    assert note(log, 50, for_strangers=False) == 5
+    assert note(log, 50, for_strangers=True) == 1
+    assert note(log, 50, for_strangers=False) == 9
     assert log.dropped == 90
 
 

@@ -12,6 +12,8 @@ from paseport_shared.domain.models.denial import Denial
 from paseport_shared.domain.ports.decision_log import DecisionLog
 
 QUEUE: Final = 1_000
+_STRANGERS_SHARE: Final = 10
+"""The part of the queue, one in so many, for what strangers can cause at will."""
 _BATCH: Final = 100
 INTERVAL_SECONDS: Final = 0.25
 """Between two looks: what comes faster than a queue in each is dropped, so that a flood costs little."""
@@ -22,8 +24,8 @@ _log = logging.getLogger(__name__)
 class LogDenials:
     """A bounded queue in front of the decision log. A flood loses denials, and delays no answer.
 
-    What strangers can cause at will gets half of the queue, so that they drive out nothing that an administrator would
-    look for.
+    What strangers can cause at will gets a small part of the queue: some 400 a second, so that they drive out nothing
+    that an administrator would look for, and writing down their flood costs less than refusing it.
     """
 
     def __init__(self, decisions: DecisionLog, *, queue: int = QUEUE) -> None:
@@ -36,7 +38,7 @@ class LogDenials:
 
     def has_room(self, *, for_strangers: bool) -> bool:
         """Say whether another denial would be kept; one that would not be need not be made, and counts as dropped."""
-        has_room = len(self._waiting) < (self._queue // 2 if for_strangers else self._queue)
+        has_room = len(self._waiting) < (self._queue // _STRANGERS_SHARE if for_strangers else self._queue)
         self.dropped += not has_room
         return has_room
 
