@@ -14,10 +14,11 @@ FRONTEND_READY := frontend/node_modules/.setup-done
 E2E_READY := e2e/node_modules/.setup-done
 SPA_BUILT := frontend/build/.build-done
 
-# A file's tests stay together: they share what they started. Two processes more than processors, since tests wait for
-# servers; each starts servers of its own, hence the bound. Files go in order: those of few and long tests are not last.
-PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 2 : 5)))
-SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# A file's tests stay together: they share what they started. One process more than processors, and two where tests
+# wait for servers; each starts servers of its own, hence the bound. Files go in order: those of few and long tests are
+# not last.
+PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 : 4)))
+SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder --numprocesses
 test-unit test-http test-drills e2e conformance drills: export TMPDIR := $(shell tools/scratch.sh)
 
 .PHONY: help setup services run stack test lint types contracts test-unit test-http test-drills test-frontend e2e conformance drills fmt openapi bench bench-stack lock clean
@@ -54,10 +55,10 @@ contracts: $(PYTHON_READY) ## Which package may import which (.importlinter)
 	$(BIN)/lint-imports --no-logo
 
 test-unit: $(PYTHON_READY) $(E2E_READY) services ## Domain, port contracts, adapters, use cases
-	$(BIN)/pytest $(SIDE_BY_SIDE) libs services --ignore-glob='*/tests/http'
+	$(BIN)/pytest $(SIDE_BY_SIDE) $$(($(PROCESSES) + 1)) libs services --ignore-glob='*/tests/http'
 
 test-http: $(PYTHON_READY) $(SPA_BUILT) $(E2E_READY) services ## The services over HTTP
-	$(BIN)/pytest $(SIDE_BY_SIDE) services/*/tests/http
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(PROCESSES) services/*/tests/http
 
 test-drills: $(PYTHON_READY) services ## The whole installation while its parts fail
 	$(BIN)/pytest --numprocesses 3 --dist loadfile e2e/drills/failure_table
@@ -66,8 +67,9 @@ test-drills: $(PYTHON_READY) services ## The whole installation while its parts 
 drills: $(PYTHON_READY) services ## A hundred failovers under load; takes a quarter of an hour
 	PASEPORT_DRILL_KILLS=100 $(BIN)/pytest -s -o faulthandler_timeout=1800 e2e/drills/test_redis_primary.py -k again_and_again
 
-test-frontend: $(FRONTEND_READY) ## Type check and unit tests of the app
+test-frontend: $(FRONTEND_READY) $(E2E_READY) ## Type checks and unit tests of the app and of its journeys
 	cd frontend && npm run check && npm run test
+	cd e2e && npm run check
 
 e2e: setup ## Journeys in a browser (Chromium)
 	@tools/run-e2e.sh

@@ -66,8 +66,9 @@ export default defineConfig({
 	projects: [
 		{
 			name: 'desktop',
-			// The pictures are compared once, on the embedded mode, which in turn lacks the parts that `stack` is about.
-			testIgnore: stack ? ['stack/**', '**/screenshots.spec.ts'] : 'stack/**',
+			// How pages look and whom they keep out is judged once, on the embedded mode, which in turn lacks the parts that
+			// `stack` is about.
+			testIgnore: stack ? ['stack/**', '**/screenshots.spec.ts', '**/accessibility.spec.ts'] : 'stack/**',
 			use: { viewport: { width: 1280, height: 800 } }
 		},
 		stack
