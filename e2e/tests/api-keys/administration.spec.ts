@@ -103,6 +103,30 @@ test.describe('F · All API keys', () => {
 		expect(await passes(page, '/', key)).toBe(401);
 	});
 
+	test('a key is made for somebody, with no more than they hold @embedded', async ({
+		page,
+		admin,
+		people
+	}) => {
+		const member = await people.create();
+		await openAs(page, admin, `/users/${member.id}`);
+		await page.getByRole('link', { name: 'Show API keys' }).click();
+		await expect(page.getByText('This user has no API key')).toBeVisible();
+		await page.getByRole('link', { name: 'New API key' }).click();
+		await expect(
+			page.getByRole('heading', { level: 1, name: `New API key for ${member.username}` })
+		).toBeVisible();
+		await judge(page, 'a new key for somebody');
+		await page.getByLabel('Name', { exact: true }).fill('Backup');
+		await page.getByRole('button', { name: 'Make key' }).click();
+
+		await expect(page.getByRole('heading', { name: 'Your new key' })).toBeFocused();
+		expect(await passes(page, '/', await page.getByLabel('API key', { exact: true }).inputValue())).toBe(204);
+		await page.getByRole('link', { name: 'Done' }).click();
+		await expect(rows(page).getByRole('link')).toHaveText(['Backup']);
+		await expect(rows(page)).toContainText(member.username);
+	});
+
 	test('a role that the owner does not hold is refused at its field (AD-03)', async ({
 		page,
 		admin,

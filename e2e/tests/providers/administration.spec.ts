@@ -180,6 +180,12 @@ test.describe('D · Identity providers @embedded', () => {
 		await page.getByLabel('Groups', { exact: true }).fill('groups');
 		await page.getByLabel('Scopes').fill('openid email groups');
 		await page.getByRole('checkbox', { name: 'Sign out there too' }).check();
+		await page.getByLabel('Ask again after').fill('600');
+		await page.getByRole('checkbox', { name: 'Its access tokens manage API keys' }).check();
+		await page.getByRole('button', { name: 'Save changes' }).click();
+		await expect(page.getByLabel('Audiences')).toBeFocused();
+		await page.getByLabel('Audiences').fill('api://keys');
+		await page.getByLabel('Group of key administrators').fill('key-admins');
 		await page.getByLabel('Icon').selectOption('GitLab');
 		await page.getByLabel('Order').fill('7');
 		await judge(page, 'all settings of a provider');
@@ -194,6 +200,8 @@ test.describe('D · Identity providers @embedded', () => {
 			claims: { groups: 'groups' },
 			scopes: ['openid', 'email', 'groups'],
 			end_upstream_session: true,
+			refresh_seconds: 600,
+			api_access: { audiences: ['api://keys'], admin_group: 'key-admins', subject: null, tenant: null },
 			icon: 'gitlab',
 			position: 7
 		});

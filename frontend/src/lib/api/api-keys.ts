@@ -50,6 +50,16 @@ export async function createOwnKey(body: NewApiKey): Promise<{ apiKey: ApiKey; k
 	return { apiKey, key };
 }
 
+/** Make a key for somebody, as an administrator; `key` is shown this once. */
+export async function createKeyFor(
+	user_id: string,
+	body: NewApiKey
+): Promise<{ apiKey: ApiKey; key: string }> {
+	const params = { path: { user_id } };
+	const { key, ...apiKey } = await answer(issuer.POST('/api/users/{user_id}/tokens', { params, body }));
+	return { apiKey, key };
+}
+
 /** Everybody's keys, or those of one owner. */
 export async function listAllKeys(query: Query, signal?: AbortSignal): Promise<ApiKeyPage> {
 	return await answer(issuer.GET('/api/users/-/tokens', { params: { query }, signal }));

@@ -39,10 +39,26 @@ export interface ProviderDraft {
 	response_mode: ResponseMode;
 	shared_callback: boolean;
 	end_upstream_session: boolean;
+	/** Seconds. */
+	refresh_seconds: string;
+	api_access: ApiAccessDraft;
 	icon: string;
 	position: string;
 	enabled: boolean;
 	is_default: boolean;
+}
+
+/** What its own access tokens open here: keys, or nothing. Of what is empty, the server decides. */
+export interface ApiAccessDraft {
+	allowed: boolean;
+	/** One a line. */
+	audiences: string;
+	/** Several, separated by spaces. */
+	subject: string;
+	groups: string;
+	admin_group: string;
+	group_case_sensitive: boolean;
+	tenant: string;
 }
 
 /** Keyed as the server names fields, `issuer_parts.host` for a part of the issuer, and `form` for what has no field. */
@@ -74,6 +90,12 @@ export const draftFields = [
 	'response_mode',
 	'shared_callback',
 	'end_upstream_session',
+	'refresh_seconds',
+	'api_access.audiences',
+	'api_access.subject',
+	'api_access.groups',
+	'api_access.admin_group',
+	'api_access.tenant',
 	'icon',
 	'position',
 	'is_default'
@@ -111,6 +133,8 @@ export function emptyDraft(kind: ProviderKind): ProviderDraft {
 		response_mode: 'query',
 		shared_callback: false,
 		end_upstream_session: false,
+		refresh_seconds: '3600',
+		api_access: accessOf(null),
 		icon: 'openid',
 		position: '0',
 		enabled: true,
@@ -144,9 +168,23 @@ export function draftOf(provider: Provider): ProviderDraft {
 		group_roles: provider.group_roles.map((line) => ({ ...line })),
 		shared_callback: provider.shared_callback,
 		end_upstream_session: provider.end_upstream_session,
+		refresh_seconds: String(provider.refresh_seconds),
+		api_access: accessOf(provider.api_access),
 		position: String(provider.position),
 		enabled: provider.enabled,
 		is_default: provider.is_default
+	};
+}
+
+function accessOf(access: Provider['api_access']): ApiAccessDraft {
+	return {
+		allowed: access !== null,
+		audiences: (access?.audiences ?? []).join('\n'),
+		subject: (access?.subject ?? []).join(' '),
+		groups: access?.groups ?? '',
+		admin_group: access?.admin_group ?? '',
+		group_case_sensitive: access?.group_case_sensitive ?? true,
+		tenant: access?.tenant ?? ''
 	};
 }
 
@@ -217,6 +255,11 @@ export function draftErrors(draft: ProviderDraft, needs: { name: boolean; secret
 		group_roles: lines.some(({ group, role }) => group === '' || role === '')
 			? 'Each line names a group and a role.'
 			: null,
+		...accessErrors(draft),
+		refresh_seconds:
+			/^\s*\d{1,5}\s*$/.test(draft.refresh_seconds) && Number(draft.refresh_seconds) >= 60
+				? null
+				: 'Type 60 to 86400 seconds.',
 		position: /^\s*\d{1,5}\s*$/.test(draft.position) ? null : 'Type a whole number, 0 or more.'
 	};
 }
@@ -239,6 +282,17 @@ function endpointErrors({ endpoints }: ProviderDraft): ProviderErrors {
 		'endpoints.token': addressError(endpoints.token),
 		'endpoints.user': addressError(endpoints.user),
 		'endpoints.emails': endpoints.emails.trim() === '' ? null : addressError(endpoints.emails)
+	};
+}
+
+function accessErrors({ kind, api_access: access, claims }: ProviderDraft): ProviderErrors {
+	if (kind !== 'oidc' || !access.allowed) return {};
+	const hasNoGroups = access.groups.trim() === '' && claims.groups.trim() === '';
+	return {
+		'api_access.audiences':
+			wordsOf(access.audiences).length === 0 ? 'Name for whom these tokens are made.' : null,
+		'api_access.groups':
+			access.admin_group.trim() !== '' && hasNoGroups ? 'Name the claim that has the groups.' : null
 	};
 }
 
@@ -269,15 +323,11 @@ export function hasErrorBelow(errors: ProviderErrors): boolean {
 	return Object.entries(errors).some(([field, error]) => error && !firstFields.test(field));
 }
 
-/** What the form does not ask, as the server would have it. */
-const unasked = { refresh_seconds: 3600 };
-
 /** What the server is asked to register. */
 export function requestOf(draft: ProviderDraft): NewProvider {
 	return {
 		...settingsOf(draft),
 		...identityOf(draft),
-		...unasked,
 		client_secret: draft.client_secret.trim()
 	};
 }
@@ -288,7 +338,6 @@ export function trialOf(draft: ProviderDraft): TriedProvider {
 	return {
 		...settingsOf(draft),
 		...identityOf(draft),
-		...unasked,
 		...(secret === '' ? {} : { client_secret: secret })
 	};
 }
@@ -337,9 +386,23 @@ function settingsOf(draft: ProviderDraft) {
 		// Only OpenID providers can.
 		shared_callback: isOpenId && draft.shared_callback,
 		end_upstream_session: isOpenId && draft.end_upstream_session,
+		api_access: isOpenId && draft.api_access.allowed ? rulesOf(draft.api_access) : null,
+		refresh_seconds: Number(draft.refresh_seconds),
 		icon: draft.icon,
 		position: Number(draft.position),
 		is_default: draft.is_default
+	};
+}
+
+function rulesOf(access: ApiAccessDraft) {
+	const subject = wordsOf(access.subject);
+	return {
+		audiences: wordsOf(access.audiences),
+		subject: subject.length === 0 ? null : subject,
+		groups: access.groups.trim() || null,
+		admin_group: access.admin_group.trim() || null,
+		group_case_sensitive: access.group_case_sensitive,
+		tenant: access.tenant.trim() || null
 	};
 }
 

@@ -86,6 +86,51 @@ describe('the form of a provider', () => {
 		expect(changesOf(draftOf(company), company)).toEqual({});
 	});
 
+	it('asks for what access tokens of the provider open, and takes it back', () => {
+		const rules = {
+			audiences: ['api://keys', 'api://more'],
+			subject: ['oid'],
+			groups: 'roles',
+			admin_group: 'key admins',
+			group_case_sensitive: false,
+			tenant: '1111'
+		};
+		const draft = draftOf(company);
+		draft.api_access = {
+			allowed: true,
+			audiences: ' api://keys\n\napi://more ',
+			subject: ' oid ',
+			groups: 'roles',
+			admin_group: ' key admins ',
+			group_case_sensitive: false,
+			tenant: '1111'
+		};
+		draft.refresh_seconds = ' 600 ';
+		expect(changesOf(draft, company)).toEqual({ api_access: rules, refresh_seconds: 600 });
+
+		const open = { ...company, api_access: rules };
+		expect(changesOf(draftOf(open), open)).toEqual({});
+		const closed = draftOf(open);
+		closed.api_access.allowed = false;
+		expect(changesOf(closed, open)).toEqual({ api_access: null });
+	});
+
+	it('says what is missing before access tokens of the provider open anything', () => {
+		const draft = { ...draftOf(company), refresh_seconds: '59' };
+		draft.claims.groups = '';
+		draft.group_roles = [];
+		draft.api_access = { ...draft.api_access, allowed: true, admin_group: 'admins' };
+		const errors = draftErrors(draft, { name: false, secret: false });
+		expect(Object.keys(errors).filter((field) => errors[field])).toEqual([
+			'api_access.audiences',
+			'api_access.groups',
+			'refresh_seconds'
+		]);
+		expect(hasErrorBelow(errors)).toBe(true);
+		draft.api_access.allowed = false;
+		expect(draftErrors(draft, { name: false, secret: false })['api_access.audiences']).toBeUndefined();
+	});
+
 	it('takes another order of scopes, roles and domains for no change', () => {
 		const draft = draftOf(company);
 		draft.scopes = 'email openid profile';
