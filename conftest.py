@@ -15,4 +15,3 @@ def pytest_collection_finish() -> None:
     """Keep the collector away from the tests themselves: to look at ten thousand of them again and again is slow."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
