@@ -149,7 +149,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Undo what the test did to a service. Nobody is asked whether all is well after a test that asked for nobody."""
+    """Undo what the test did to a service. After a test that did not ask for it, only what is visibly down counts."""
     yield
     asked_for = {None, *getattr(item, "fixturenames", ())}
     for fixture, service in item.config.stash[_RUNNING]:

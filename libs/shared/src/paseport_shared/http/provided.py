@@ -13,7 +13,8 @@ class Provided(Provide):
     """Gives every handler that asks for it the same object.
 
     An app has some seventy of these. Litestar reads the signature of each, and compares each with all others once for
-    each handler; told that they take nothing and equal nothing but themselves, the issuer starts in half the time.
+    each handler; told that they take nothing and equal nothing but themselves, it builds the issuer's app in a sixth
+    less time.
     """
 
     parsed_fn_signature = ParsedSignature.from_fn(_without_arguments, {})

@@ -28,7 +28,7 @@ _LAST_COUNT: Final = len(_COUNTS) - 1
 class _RequestIds:
     """UUIDs of version 7 (RFC 9562 §5.7), those of one millisecond counted up in ``rand_a`` (§6.2, method 1).
 
-    Every request needs one, and spelling all of it anew would take ten times as long. Whoever sees one may guess the
+    Every request needs one, and spelling all of it anew takes four times as long. Whoever sees one may guess the
     next of the same moment: an id names a request and opens nothing.
     """
 

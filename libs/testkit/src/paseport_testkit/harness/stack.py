@@ -182,7 +182,7 @@ class Stack:
 
     @property
     def is_disturbed(self) -> bool:
-        """True while a part stands still or is not there."""
+        """True while a part stands still or is not there. Links that a test made slow are for ``restore`` to find."""
         parts = [self.mariadb, self.vault, *self.issuers.values(), *self.apis.values(), self.edge]
         return self.redis.is_disturbed or any(part.is_disturbed for part in parts)
 
