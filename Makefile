@@ -5,6 +5,9 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
+# Where Python keeps no compiled module, each of the thousand processes of a test run compiles all of its modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 PYPROJECTS := pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 FRONTEND_SOURCES := $(wildcard frontend/*.json frontend/*.js frontend/*.ts) $(shell find frontend/src frontend/static -type f 2>/dev/null)

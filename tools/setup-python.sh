@@ -58,9 +58,11 @@ say "Installing the Python packages of requirements.lock"
 export VIRTUAL_ENV="$PWD/.venv"
 # `sync` also removes what the lock no longer names, so that a forgotten dependency fails here and not at a stranger's.
 # bootstrap.lock stays in the list: uv must not remove itself, and `make lock` uses this pinned one.
-"$uv" pip sync --quiet --require-hashes requirements.lock bootstrap.lock
+# Compiled once and here: by the first process it would be again by each one, where the environment forbids to keep it.
+"$uv" pip sync --quiet --compile-bytecode --require-hashes requirements.lock bootstrap.lock
 editable=()
 for project in libs/*/pyproject.toml services/*/pyproject.toml; do
     editable+=(--editable "$(dirname "$project")")
 done
 "$uv" pip install --quiet --no-deps --no-build-isolation "${editable[@]}"
+.venv/bin/python -m compileall -q -j 0 libs/*/src services/*/src
