@@ -43,6 +43,7 @@ _FIRST_STRICT: Final = _KEYS
 """Keys whose limit Redis counts for all nodes: as many, behind the others."""
 
 _EMPTY: Final = "empty ASGI app"
+_IDENTITY: Final = "empty ASGI app with the headers of the answer"
 _VALID: Final = "valid key"
 _PATHS: Final = "valid key, each time for another path"
 _STRICT: Final = "valid key with a strict limit"
@@ -75,6 +76,7 @@ async def measure_forward_auth() -> Sequence[Figure]:
         *_by_cpu(rounds, _VALID, _PEER, Gate(Bound.AT_LEAST, 5, 8)),
         *_by_cpu(rounds, _VALID, _UNLIMITED),
         *_by_cpu(rounds, _VALID, _EMPTY, Gate(Bound.AT_LEAST, 0.55, 0.7)),
+        *_by_cpu(rounds, _VALID, _IDENTITY),
         *_by_cpu(rounds, _PATHS, _VALID),
         *_by_cpu(rounds, _STRICT, _VALID),
         *_by_cpu(rounds, _UNKNOWN, _VALID, Gate(Bound.AT_LEAST, 0.3, 0.8)),
@@ -94,6 +96,9 @@ async def _servers(stack: AsyncExitStack, redis: RedisNode, log: Path) -> dict[s
     valid = [forward_auth(key_text(number), asks_about(number)) for number in keys]
     empty = await stack.enter_async_context(
         workers_of("bench.empty_app", "asgi", requests=valid, log=log, count=_WORKERS)
+    )
+    identity = await stack.enter_async_context(
+        workers_of("bench.empty_app", "identity", requests=valid, log=log, count=_WORKERS, status=204)
     )
     async with open_key_directory(redis) as directory:
         await put_keys(directory, keys)
@@ -126,6 +131,7 @@ async def _servers(stack: AsyncExitStack, redis: RedisNode, log: Path) -> dict[s
     unknown = [forward_auth(unknown_text(number), asks_about(number)) for number in range(_NEW)]
     return {
         _EMPTY: empty,
+        _IDENTITY: identity,
         _VALID: api,
         _PATHS: replace(api, requests=other_paths),
         _STRICT: replace(api, requests=[forward_auth(key_text(number), asks_about(number)) for number in strict]),
