@@ -53,6 +53,15 @@ class UserRepositoryContract:
         with pytest.raises(NotFound):
             await get_user(record, an_id(1))
 
+    async def test_the_names_of_several_users_are_read_at_once(self, record: Record) -> None:
+        await add_users(record, ALICE, a_user(2, username="Bob"), a_user(3))
+
+        names = await record.transact(lambda transaction: transaction.users.usernames({an_id(1), an_id(2), an_id(9)}))
+        none = await record.transact(lambda transaction: transaction.users.usernames(set()))
+
+        assert names == {an_id(1): "Alice", an_id(2): "Bob"}
+        assert none == {}
+
     @pytest.mark.parametrize(
         "spelling", [*SPELLINGS_OF_ALICE, "ALICE@EXAMPLE.COM", " alice@example.com", "alice＠example.com"]
     )

@@ -84,8 +84,5 @@ class ReadApiKeys:
 
 
 async def _named(transaction: RecordTransaction, page: ApiKeyPage) -> OwnedApiKeyPage:
-    names = {
-        owner_id: (await transaction.users.get(owner_id)).username
-        for owner_id in dict.fromkeys(key.owner_id for key in page.items)
-    }
+    names = await transaction.users.usernames({key.owner_id for key in page.items})
     return OwnedApiKeyPage(tuple(OwnedApiKey(key, names[key.owner_id]) for key in page.items), page.next, page.total)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -211,6 +211,11 @@ class MemoryUserRepository:
         if user is None:
             raise NotFound("no such user")
         return user
+
+    async def usernames(self, user_ids: Collection[UUID]) -> dict[UUID, str]:
+        """See ``UserRepository.usernames``."""
+        stored = self._draft.tables.users
+        return {user_id: stored[user_id].username for user_id in user_ids if user_id in stored}
 
     async def find_by_login(self, login: str) -> User | None:
         """See ``UserRepository.find_by_login``."""

@@ -36,6 +36,13 @@ class SqlUserRepository:
             raise NotFound("no such user")
         return found[0]
 
+    async def usernames(self, user_ids: Collection[UUID]) -> dict[UUID, str]:
+        """See ``UserRepository.usernames``."""
+        if not user_ids:
+            return {}
+        rows = await self._session.execute(sa.select(users.c.id, users.c.username).where(users.c.id.in_(user_ids)))
+        return {row.id: row.username for row in rows}
+
     async def find_by_login(self, login: str) -> User | None:
         """See ``UserRepository.find_by_login``."""
         wanted = canonical(login)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Protocol
 from uuid import UUID
 
@@ -15,6 +16,10 @@ class UserRepository(Protocol):
 
     async def get(self, user_id: UUID) -> User:
         """Return the user. Raises ``NotFound``."""
+        ...
+
+    async def usernames(self, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """Return the names of those of them who exist."""
         ...
 
     async def find_by_login(self, login: str) -> User | None:
