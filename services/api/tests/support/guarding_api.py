@@ -13,7 +13,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import uvloop
@@ -82,7 +82,9 @@ async def main(port: int, folder: Path) -> None:
     world.policies.policy = POLICY
     stop = asyncio.Event()
     stop_on_signals(stop)
-    explain_what_is_decided(world.api.use.explain_policy, folder / EXPLAINED)
+    use = world.api.use
+    decisions = ExplainedDecisions(use.decide_request, use.explain_policy, folder / EXPLAINED)
+    world.api.use = replace(use, decide_request=decisions)
     async with world:
         for caller, (user_id, username, role) in USERS.items():
             await world.user(role, user_id=user_id, username=username)
@@ -92,27 +94,32 @@ async def main(port: int, folder: Path) -> None:
         await serve([(world.app, listen(HOST, port))], stop)
 
 
-def explain_what_is_decided(explain: ExplainPolicy, path: Path) -> None:
-    """Let every decision be followed by the explanation of the same request, and write both down."""
-    decide = DecideRequest.__call__
-    file = path.open("w", buffering=1)
+class ExplainedDecisions(DecideRequest):
+    """Decides as another one does, has the same request explained, and writes both down."""
 
-    async def explained(
-        self: DecideRequest, request: ProxyRequest, asked: Hashable | None = None, **kwargs: Any
-    ) -> Outcome:
-        outcome = await decide(self, request, asked, **kwargs)
+    def __init__(self, decide: DecideRequest, explain: ExplainPolicy, path: Path) -> None:
+        self._decide_request = decide
+        self._explain = explain
+        self._file = path.open("w", buffering=1)
+
+    def recall(self, asked: Hashable) -> Outcome | None:
+        return self._decide_request.recall(asked)
+
+    def recall_refusal(self, asked: Hashable) -> Outcome | None:
+        return self._decide_request.recall_refusal(asked)
+
+    async def __call__(self, request: ProxyRequest, asked: Hashable | None = None, *, is_junk: bool = False) -> Outcome:
+        outcome = await self._decide_request(request, asked, is_junk=is_junk)
         if _can_be_told(request):
             what = AskedRequest(request.host, request.target, request.method, request.address)
-            explanation = await explain(what, _asking(request.presented))
+            explanation = await self._explain(what, _asking(request.presented))
             both = (outcome.decision, explanation.decision)
             words = [[each.reason.value, each.rule, each.remedy] for each in both]
             if CredentialKind.SESSION in {one.kind for one in request.presented}:
                 # Why a cookie is none is nobody's to ask.
                 words = [each[:2] for each in words]
-            file.write(json.dumps([repr(request), *words]) + "\n")
+            self._file.write(json.dumps([repr(request), *words]) + "\n")
         return outcome
-
-    DecideRequest.__call__ = explained  # type: ignore[method-assign]
 
 
 def _can_be_told(request: ProxyRequest) -> bool:
