@@ -67,7 +67,9 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
+class Draft:
+    """What a request says, in no version of HTTP yet. ``version`` and what ends a connection are for HTTP/1 alone."""
+
     caller: Caller
     target: str = "/admin/panel"
     method: str = "GET"
@@ -162,15 +164,23 @@ _EDGE_COOKIE: Final = f"theme=dark; __Host-paseport-edge={FORGED}; lang=en"
 
 def corpus(credentials: dict[Caller, tuple[str, str]], *, seed: int = 8, size: int = 2400) -> list[Trial]:
     """Return at least ``size`` trials. ``credentials`` are headers, one for each caller that has any."""
-    chance = random.Random(seed)
-    drafts = [*_paths(), *_identities(), *_facts(), *_hosts(), *_methods(), *_framing(), *_ordinary(60)]
-    while len(drafts) < size:
-        drafts.append(_mixed(chance))
-    chance.shuffle(drafts)
+    drafts = shuffled([*any_version(), *_framing()], seed=seed, size=size)
     return [_trial(number, draft, credentials) for number, draft in enumerate(drafts)]
 
 
-def _trial(number: int, draft: _Draft, credentials: dict[Caller, tuple[str, str]]) -> Trial:
+def any_version() -> Iterator[Draft]:
+    """Yield what may be tried in every version of HTTP."""
+    yield from (*_paths(), *_identities(), *_facts(), *_hosts(), *_methods(), *_ordinary(60))
+
+
+def shuffled(drafts: list[Draft], *, seed: int, size: int) -> list[Draft]:
+    """Return ``size`` of these in no order, with as many mixed ones among them as are missing."""
+    chance = random.Random(seed)
+    mixed = [_mixed(chance) for _ in range(size - len(drafts))]
+    return chance.sample(drafts + mixed, size)
+
+
+def _trial(number: int, draft: Draft, credentials: dict[Caller, tuple[str, str]]) -> Trial:
     own = [credentials[draft.caller]] if draft.caller in credentials else []
     raw = request(
         draft.target,
@@ -186,12 +196,12 @@ def _trial(number: int, draft: _Draft, credentials: dict[Caller, tuple[str, str]
     return Trial(number, draft.caller, raw, draft.is_ordinary, draft.ends_connection)
 
 
-def _paths() -> Iterator[_Draft]:
+def _paths() -> Iterator[Draft]:
     for target, caller in itertools.product(_TARGETS, (Caller.NOBODY, Caller.USER)):
-        yield _Draft(caller, target)
+        yield Draft(caller, target)
     for target in _TARGETS[:40]:
         for origin in (f"http://{APP}", f"https://{APP}", f"http://{OPEN}", f"http://{OPEN}:443"):
-            yield _Draft(Caller.USER, origin + target)
+            yield Draft(Caller.USER, origin + target)
 
 
 def _spellings(name: str) -> Iterator[str]:
@@ -203,76 +213,76 @@ def _spellings(name: str) -> Iterator[str]:
     yield from (name.replace("-", "--"), f"-{name}", f"HTTP_{name}", name.replace("-", "\xad"), f"{name}\xa0")
 
 
-def _identities() -> Iterator[_Draft]:
+def _identities() -> Iterator[Draft]:
     for index, name in enumerate(IDENTITY):
         for spelling in _spellings(name):
-            yield _Draft(Caller.USER, "/reports/1", headers=((spelling, FORGED),))
+            yield Draft(Caller.USER, "/reports/1", headers=((spelling, FORGED),))
         caller = (Caller.NOBODY, Caller.USER)[index % 2]
         target = "/public/page" if caller is Caller.NOBODY else "/reports/1"
-        yield _Draft(caller, target, headers=((name, FORGED), (name.lower(), FORGED), (name.replace("-", "_"), FORGED)))
-        yield _Draft(caller, target, headers=((name, ""), (name, FORGED)))
-        yield _Draft(caller, target, headers=((name, f"ada\r\n\t{FORGED}"),))
-        yield _Draft(caller, target, headers=(("X-Filler", f"1\n{name}: {FORGED}"),))
-        yield _Draft(caller, target, headers=(("X-Filler", f"1\r{name}: {FORGED}"),))
+        yield Draft(caller, target, headers=((name, FORGED), (name.lower(), FORGED), (name.replace("-", "_"), FORGED)))
+        yield Draft(caller, target, headers=((name, ""), (name, FORGED)))
+        yield Draft(caller, target, headers=((name, f"ada\r\n\t{FORGED}"),))
+        yield Draft(caller, target, headers=(("X-Filler", f"1\n{name}: {FORGED}"),))
+        yield Draft(caller, target, headers=(("X-Filler", f"1\r{name}: {FORGED}"),))
         # Hop-by-hop: the proxy is told to drop what it is about to set (RFC 9110 §7.6.1).
-        yield _Draft(caller, target, headers=((name, FORGED), ("Connection", f"keep-alive, {name}")))
-        yield _Draft(caller, target, headers=(("Connection", f"Upgrade, {name}"), ("Upgrade", "websocket")))
-        yield _Draft(caller, target, headers=(("Connection", name), ("Connection", name.lower()), (name, FORGED)))
+        yield Draft(caller, target, headers=((name, FORGED), ("Connection", f"keep-alive, {name}")))
+        yield Draft(caller, target, headers=(("Connection", f"Upgrade, {name}"), ("Upgrade", "websocket")))
+        yield Draft(caller, target, headers=(("Connection", name), ("Connection", name.lower()), (name, FORGED)))
 
 
-def _facts() -> Iterator[_Draft]:
+def _facts() -> Iterator[Draft]:
     for (name, value), caller in itertools.product(_FACTS.items(), (Caller.NOBODY, Caller.USER)):
         for spelling in (name, name.lower(), name.replace("-", "_"), f"{name} ", name.replace("-", ".")):
-            yield _Draft(caller, headers=((spelling, value),))
-        yield _Draft(caller, headers=((name, value), (name, value)))
-        yield _Draft(caller, headers=((name, value), ("Connection", f"close, {name}")))
-        yield _Draft(caller, headers=(("Connection", name),))
-        yield _Draft(caller, "/reports/1", "POST", headers=((name, value),), body=b"x=1")
+            yield Draft(caller, headers=((spelling, value),))
+        yield Draft(caller, headers=((name, value), (name, value)))
+        yield Draft(caller, headers=((name, value), ("Connection", f"close, {name}")))
+        yield Draft(caller, headers=(("Connection", name),))
+        yield Draft(caller, "/reports/1", "POST", headers=((name, value),), body=b"x=1")
     for caller in (Caller.NOBODY, Caller.USER):
-        yield _Draft(caller, headers=tuple(_FACTS.items()))
+        yield Draft(caller, headers=tuple(_FACTS.items()))
         # The client plays the answer of whoever is asked.
-        yield _Draft(
+        yield Draft(
             caller, headers=(("X-Paseport-Status", "200"), ("X-Accel-Redirect", "/"), ("X-Accel-Expires", "60"))
         )
-        yield _Draft(caller, headers=(("X-Envoy-Original-Path", "/public/page"), ("X-Envoy-Internal", "true")))
-        yield _Draft(
+        yield Draft(caller, headers=(("X-Envoy-Original-Path", "/public/page"), ("X-Envoy-Internal", "true")))
+        yield Draft(
             caller, headers=(("X-Envoy-Auth-Headers-To-Remove", "x-user"), ("X-Envoy-Decorator-Operation", "a"))
         )
         for nominated in ("Authorization", "Cookie", "Host", "X-Forwarded-For", "Origin", "Content-Length"):
-            yield _Draft(caller, headers=(("Connection", f"close, {nominated}"),))
+            yield Draft(caller, headers=(("Connection", f"close, {nominated}"),))
 
 
-def _hosts() -> Iterator[_Draft]:
+def _hosts() -> Iterator[Draft]:
     for host, target in itertools.product(_HOSTS, ("/admin/panel", "/reports/1", f"http://{APP}/admin/panel")):
-        yield _Draft(Caller.USER, target, host=host)
+        yield Draft(Caller.USER, target, host=host)
     for first, second in itertools.product((APP, OPEN, "", f"{OPEN}:443"), repeat=2):
-        yield _Draft(Caller.USER, host=first, headers=(("Host", second),))
-        yield _Draft(Caller.USER, host=first, headers=((" Host", second),))
-        yield _Draft(Caller.USER, host=first, headers=(("Host ", second),))
-        yield _Draft(Caller.USER, f"http://{second}/admin/panel", host=first)
-        yield _Draft(Caller.USER, f"//{second}/admin/panel", host=first)
+        yield Draft(Caller.USER, host=first, headers=(("Host", second),))
+        yield Draft(Caller.USER, host=first, headers=((" Host", second),))
+        yield Draft(Caller.USER, host=first, headers=(("Host ", second),))
+        yield Draft(Caller.USER, f"http://{second}/admin/panel", host=first)
+        yield Draft(Caller.USER, f"//{second}/admin/panel", host=first)
     for target in ("/admin/panel", "/public/page", f"http://{APP}/admin/panel", f"http://{OPEN}/admin/panel"):
-        yield _Draft(Caller.USER, target, host=None)
-        yield _Draft(Caller.USER, target, host=None, version="HTTP/1.0")
-        yield _Draft(Caller.USER, target, host=OPEN, version="HTTP/1.0")
+        yield Draft(Caller.USER, target, host=None)
+        yield Draft(Caller.USER, target, host=None, version="HTTP/1.0")
+        yield Draft(Caller.USER, target, host=OPEN, version="HTTP/1.0")
     for target in (
         f"http://{OPEN}@{APP}/admin/panel",
         f"http://{APP}@{OPEN}/admin/panel",
         f"http://{OPEN}#@{APP}/admin",
     ):
-        yield _Draft(Caller.USER, target)
-        yield _Draft(Caller.USER, target, host=OPEN)
+        yield Draft(Caller.USER, target)
+        yield Draft(Caller.USER, target, host=OPEN)
 
 
-def _methods() -> Iterator[_Draft]:
+def _methods() -> Iterator[Draft]:
     for method, caller in itertools.product(_METHODS, (Caller.NOBODY, Caller.USER)):
         for target in ("/public/page", "/reports/1"):
-            yield _Draft(caller, target, method)
+            yield Draft(caller, target, method)
     for method, body in (("POST", b"_method=DELETE"), ("POST", b"x"), ("DELETE", b""), ("GET", b"x" * 5000)):
-        yield _Draft(Caller.USER, "/reports/1?_method=GET", method, body=body)
+        yield Draft(Caller.USER, "/reports/1?_method=GET", method, body=body)
 
 
-def _framing() -> Iterator[_Draft]:
+def _framing() -> Iterator[Draft]:
     """Where a request ends: whoever sees another end finds a second request there (RFC 9112 §11.2)."""
     second = b"GET /admin/panel HTTP/1.1\r\nHost: app.example.com\r\n" + f"X-User: {FORGED}\r\n\r\n".encode()
     chunked = b"0\r\n\r\n" + second
@@ -291,33 +301,33 @@ def _framing() -> Iterator[_Draft]:
         target = "/public/page" if caller is Caller.NOBODY else "/reports/1"
         for coding in codings:
             for name in ("Transfer-Encoding", "transfer_encoding", "Transfer-Encoding "):
-                yield _Draft(caller, target, headers=((name, coding), lengths[1]), body=chunked, ends_connection=True)
-                yield _Draft(caller, target, headers=(lengths[0], (name, coding)), body=chunked, ends_connection=True)
+                yield Draft(caller, target, headers=((name, coding), lengths[1]), body=chunked, ends_connection=True)
+                yield Draft(caller, target, headers=(lengths[0], (name, coding)), body=chunked, ends_connection=True)
         for length in lengths:
-            yield _Draft(caller, target, headers=(length, lengths[1]), body=second, ends_connection=True)
-        yield _Draft(caller, target, headers=(("Content-Length", "0, 5"),), body=second, ends_connection=True)
+            yield Draft(caller, target, headers=(length, lengths[1]), body=second, ends_connection=True)
+        yield Draft(caller, target, headers=(("Content-Length", "0, 5"),), body=second, ends_connection=True)
         h2c = (("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABk"), ("Connection", "Upgrade, HTTP2-Settings"))
-        yield _Draft(caller, target, headers=h2c, body=second, ends_connection=True)
-        yield _Draft(caller, target, headers=(("Expect", "100-continue"),), body=second, ends_connection=True)
+        yield Draft(caller, target, headers=h2c, body=second, ends_connection=True)
+        yield Draft(caller, target, headers=(("Expect", "100-continue"),), body=second, ends_connection=True)
         for version in ("HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/1.2", "http/1.1", "HTTP/1.1 ", "HTTP/11"):
-            yield _Draft(caller, "/admin/panel", version=version, ends_connection=True)
-        yield _Draft(caller, headers=(("X-Large", "a" * 65_536),), ends_connection=True)
-        yield _Draft(caller, headers=tuple((f"X-Many-{n}", "a") for n in range(200)), ends_connection=True)
-        yield _Draft(caller, headers=(("Cookie", "a=" + "b" * 8192),), ends_connection=True)
-        yield _Draft(caller, "/public/" + "a" * 9000 + "/../../admin/panel", ends_connection=True)
+            yield Draft(caller, "/admin/panel", version=version, ends_connection=True)
+        yield Draft(caller, headers=(("X-Large", "a" * 65_536),), ends_connection=True)
+        yield Draft(caller, headers=tuple((f"X-Many-{n}", "a") for n in range(200)), ends_connection=True)
+        yield Draft(caller, headers=(("Cookie", "a=" + "b" * 8192),), ends_connection=True)
+        yield Draft(caller, "/public/" + "a" * 9000 + "/../../admin/panel", ends_connection=True)
 
 
-def _ordinary(count: int) -> Iterator[_Draft]:
+def _ordinary(count: int) -> Iterator[Draft]:
     """Without these a proxy that lets nobody in would pass."""
     for index in range(count):
-        yield _Draft(Caller.NOBODY, f"/public/page-{index}", headers=(("Cookie", _EDGE_COOKIE),), is_ordinary=True)
-        yield _Draft(Caller.USER, f"/reports/{index}?q=/admin/", is_ordinary=True)
-        yield _Draft(Caller.USER, "/reports/a%20b", headers=(("Cookie", _COOKIES[index % 4]),), is_ordinary=True)
-        yield _Draft(Caller.ADMIN, "/admin/panel", headers=(("X-User", FORGED),), is_ordinary=True)
-        yield _Draft(Caller.ADMIN, "/reports/1", "POST", body=b"x=1", is_ordinary=True)
+        yield Draft(Caller.NOBODY, f"/public/page-{index}", headers=(("Cookie", _EDGE_COOKIE),), is_ordinary=True)
+        yield Draft(Caller.USER, f"/reports/{index}?q=/admin/", is_ordinary=True)
+        yield Draft(Caller.USER, "/reports/a%20b", headers=(("Cookie", _COOKIES[index % 4]),), is_ordinary=True)
+        yield Draft(Caller.ADMIN, "/admin/panel", headers=(("X-User", FORGED),), is_ordinary=True)
+        yield Draft(Caller.ADMIN, "/reports/1", "POST", body=b"x=1", is_ordinary=True)
 
 
-def _mixed(chance: random.Random) -> _Draft:
+def _mixed(chance: random.Random) -> Draft:
     segments = [chance.choice(_NAMES) for _ in range(chance.randint(1, 4))]
     target = "/" + "".join(name + chance.choice(_JOINTS) for name in segments) + chance.choice(_NAMES)
     headers: list[tuple[str, str]] = []
@@ -328,7 +338,7 @@ def _mixed(chance: random.Random) -> _Draft:
     caller = chance.choice((Caller.NOBODY, Caller.USER))
     if chance.random() < 0.3:
         headers.append(("Cookie", _EDGE_COOKIE if caller is Caller.NOBODY else chance.choice(_COOKIES)))
-    return _Draft(
+    return Draft(
         caller,
         target if chance.random() < 0.8 else chance.choice(_TARGETS),
         chance.choice(_METHODS) if chance.random() < 0.15 else "GET",
