@@ -822,9 +822,9 @@ async def test_people_of_the_providers_domains_alone_sign_in(
 async def test_two_first_sign_ins_of_one_identity_at_once_make_one_user(
     http: HttpWorld, upstream: Upstream, provider: IdentityProvider
 ) -> None:
-    """Ten browsers bring their answers in the same moment; the database is a real one."""
+    """Five browsers bring their answers in the same moment; the database is a real one."""
     async with AsyncExitStack() as browsers:
-        persons = [await browsers.enter_async_context(somebody(http, upstream)) for _ in range(10)]
+        persons = [await browsers.enter_async_context(somebody(http, upstream)) for _ in range(5)]
         arrivals = [await person.visit(await person.leave()) for person in persons]
 
         answers = await asyncio.gather(
@@ -832,7 +832,7 @@ async def test_two_first_sign_ins_of_one_identity_at_once_make_one_user(
         )
         sessions = [await person.held() for person in persons]
 
-    assert [answer.status_code for answer in answers] == [303] * 10
+    assert [answer.status_code for answer in answers] == [303] * 5
     (user,) = await people(http)
     assert {session.user_id for session in sessions} == {user.id}
     assert len(await identities(http)) == 1
