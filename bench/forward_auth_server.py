@@ -7,6 +7,10 @@ the Redis that ``REDIS_URL`` and its like name, where strict limits are counted,
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # As in the service's own entry point.
+    import paseport_shared.lean  # noqa: F401
+
 import argparse
 import os
 import sys

@@ -27,7 +27,7 @@ from bench.servers import pid_of, running_servers
 _PROXIES: Final = REPOSITORY / "deploy" / "proxies"
 _CACHE: Final = "paseport-cache.conf"
 _IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where the configuration wants its verdicts
-_TLS: Final = re.compile(r"^\s*ssl_.*;\n| ssl(?=[ ;])", re.MULTILINE)
+_TLS: Final = re.compile(r"^\s*ssl_.*;\n| ssl http2(?=[ ;])", re.MULTILINE)
 _MANY_REQUESTS: Final = "keepalive_requests 1000000;"
 """Nobody is told to connect anew while it is measured: the load generator would take it for a fault."""
 _SERVICE: Final = """

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # As in the service's own entry point.
+    import paseport_shared.lean  # noqa: F401
+
 import argparse
 import asyncio
 import hashlib

@@ -85,13 +85,15 @@ def decode_claims(message: bytes, kid: str = "") -> Claims:
     """
     try:
         wire = _decoder.decode(message)
+        not_before = parse_time(wire.nbf)
         return Claims(
             issuer=intern(wire.iss),
             subject=wire.sub,
             audience=intern(wire.aud),
             expires_at=parse_time(wire.exp),
-            not_before=parse_time(wire.nbf),
-            issued_at=parse_time(wire.iat),
+            not_before=not_before,
+            # Our issuers make these the same: one object then, of which a worker keeps many.
+            issued_at=not_before if wire.iat == wire.nbf else parse_time(wire.iat),
             token_id=wire.jti,
             client_id=intern(wire.client_id),
             scope=_words(wire.scope),

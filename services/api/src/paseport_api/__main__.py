@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import paseport_shared.lean  # noqa: F401 - before all that it is about
 from paseport_shared.http.process import Listening, ServiceApps, cannot_start, run_service
 from paseport_shared.settings import SettingsProblems, load_settings
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import paseport_shared.lean  # noqa: F401 - before all that it is about
 import structlog
 from paseport.secret import Secret
 from paseport_shared.adapters.sql.revision import WrongRevision
