@@ -23,8 +23,8 @@ class RawAnswer:
     body: bytes = b""
 
 
-class RawClient:
-    """One connection at a time to one port; a new one whenever the peer closes or an answer cannot be followed."""
+class KeptConnection:
+    """One TLS connection at a time to one port, whose certificate nobody looks at; closed when the block ends."""
 
     def __init__(self, host: str, port: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._address = (host, port)
@@ -33,8 +33,6 @@ class RawClient:
         self._tls.check_hostname = False
         self._tls.verify_mode = ssl.CERT_NONE
         self._connection: ssl.SSLSocket | None = None
-        self._stream: BinaryIO | None = None
-        self.connections = 0
 
     def __enter__(self) -> Self:
         return self
@@ -43,6 +41,27 @@ class RawClient:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        with contextlib.suppress(OSError):
+            if connection is not None:
+                connection.close()
+
+    def connect(self, server_name: str = "app.example.com") -> ssl.SSLSocket:
+        plain = socket.create_connection(self._address, self._timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connection = self._tls.wrap_socket(plain, server_hostname=server_name)
+        return self._connection
+
+
+class RawClient(KeptConnection):
+    """One connection at a time to one port; a new one whenever the peer closes or an answer cannot be followed."""
+
+    def __init__(self, host: str, port: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        super().__init__(host, port, timeout_seconds=timeout_seconds)
+        self._stream: BinaryIO | None = None
+        self.connections = 0
 
     def send(self, request: bytes, *, server_name: str = "app.example.com") -> RawAnswer:
         """Send bytes and return the first final answer. A kept connection that has ended meanwhile is replaced once."""
@@ -54,21 +73,17 @@ class RawClient:
 
     def close(self) -> None:
         stream, self._stream = self._stream, None
-        connection, self._connection = self._connection, None
         with contextlib.suppress(OSError):
             if stream is not None:
                 stream.close()
-            if connection is not None:
-                connection.close()
+        super().close()
 
     def _try(self, request: bytes, server_name: str) -> RawAnswer:
         try:
             if self._connection is None:
-                plain = socket.create_connection(self._address, self._timeout)
-                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._connection = self._tls.wrap_socket(plain, server_hostname=server_name)
-                self._stream = self._connection.makefile("rb")
+                self._stream = self.connect(server_name).makefile("rb")
                 self.connections += 1
+            assert self._connection is not None
             self._connection.sendall(request)
             answer, is_kept = self._read(is_head=request.startswith(b"HEAD "))
         except (OSError, ValueError, IndexError):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import ssl
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import H2Error
-from raw_http import TIMEOUT_SECONDS, RawAnswer
+from raw_http import TIMEOUT_SECONDS, KeptConnection, RawAnswer
 
 Fields = Sequence[tuple[bytes, bytes]]
 """A request's fields in their order, those whose name begins with a colon included (RFC 9113 §8.3.1)."""
@@ -21,26 +18,13 @@ Fields = Sequence[tuple[bytes, bytes]]
 _BLOCK: Final = 65_536
 
 
-class RawHttp2Client:
+class RawHttp2Client(KeptConnection):
     """One connection at a time to one port, one request at a time on it; a new one whenever the peer has enough."""
 
     def __init__(self, host: str, port: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        self._address = (host, port)
-        self._timeout = timeout_seconds
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._tls.check_hostname = False
-        self._tls.verify_mode = ssl.CERT_NONE
+        super().__init__(host, port, timeout_seconds=timeout_seconds)
         self._tls.set_alpn_protocols(["h2"])
-        self._connection: ssl.SSLSocket | None = None
         self._http2 = H2Connection()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def send(self, fields: Fields, body: bytes = b"") -> RawAnswer:
         """Send a request and return its answer. A kept connection that has ended meanwhile is replaced once.
@@ -52,12 +36,6 @@ class RawHttp2Client:
         if answer.status == 0 and not fresh and self._connection is None:
             answer = self._try(fields, body)
         return answer
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(OSError):
-                connection.close()
 
     def _try(self, fields: Fields, body: bytes) -> RawAnswer:
         try:
@@ -73,9 +51,7 @@ class RawHttp2Client:
             return RawAnswer(0)
 
     def _open(self) -> ssl.SSLSocket:
-        plain = socket.create_connection(self._address, self._timeout)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = self._connection = self._tls.wrap_socket(plain, server_hostname="app.example.com")
+        connection = self.connect()
         if connection.selected_alpn_protocol() != "h2":
             raise OSError("the peer does not speak HTTP/2")
         # What is sent is hostile: nothing is put right, and nothing is refused.

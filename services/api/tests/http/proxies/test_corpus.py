@@ -34,7 +34,9 @@ def test_nobody_gets_past_a_proxy_as_somebody_else_or_to_what_is_not_theirs(
                 client.close()
             return status
 
-        judge(corpus(CREDENTIALS), send, guarded, authorizer)
+        explained = judge(corpus(CREDENTIALS), send, guarded, authorizer)
+
+    assert explained > 700
 
 
 @pytest.mark.parametrize(
@@ -43,18 +45,21 @@ def test_nobody_gets_past_a_proxy_as_somebody_else_or_to_what_is_not_theirs(
 def test_nor_does_anybody_in_http_2(proxy: Proxy, guarded: GuardedServices, authorizer: Authorizer) -> None:
     """FA-06, FA-21: the same in the version that browsers speak, whose fields can hold what no line can."""
     with RawHttp2Client(proxy.host, proxy.port, timeout_seconds=2) as client:
-        judge(
+        explained = judge(
             http2_corpus(CREDENTIALS),
             lambda trial: client.send(trial.fields, trial.body).status,
             guarded,
             authorizer,
         )
 
+    # Much is malformed, and about what repeats within a second nothing is decided anew.
+    assert explained > 300
+
 
 def judge(
     trials: Sequence[ATrial], send: Callable[[ATrial], int], guarded: GuardedServices, authorizer: Authorizer
-) -> None:
-    """Send everything, and look at each request that arrives at a service."""
+) -> int:
+    """Send everything, and look at each request that arrives at a service. Return how many decisions were explained."""
     by_number = {str(trial.number): trial for trial in trials}
     wrong: list[str] = []
     arrived: set[str] = set()
@@ -82,7 +87,6 @@ def judge(
     assert len(trials) >= 2000
     assert len(trials) - len(arrived) > 500, "the corpus is not hostile enough to say anything"
     explained = authorizer.explained()[explained_before:]
-    # Of what repeats within a second the decision is not made again.
-    assert len(explained) > 300
     assert not [(request, live, told) for request, live, told in explained if live != told]
     assert len({tuple(live) for _, live, _ in explained}) > 8
+    return len(explained)
