@@ -316,7 +316,9 @@ async def test_connections_follow_a_primary_that_hands_over_in_order(
 
     advance = await sooner_or_later(lambda: store.advance(family.id, 0, NOW))
 
-    assert advance == Advance(Rotation.ROTATE, 1)
+    # A replay where the first one was not confirmed: the old primary lives, and may be the next one for all we know.
+    assert advance.rotation in SUCCESSES
+    assert advance.generation == 1
     await sooner_or_later(access.confirm_primary)
     # What is killed is put back at once; the Sentinels would look after the old primary ten seconds later.
     old.kill()

@@ -3,13 +3,16 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import pytest
 from contracts.refresh_token_store import POLICY, a_family
 from contracts.support import NOW
 from paseport.redis.access import RedisAccess
+from paseport.redis.settings import RedisSettings
 from paseport_shared.adapters.redis.refresh_token_store import RedisRefreshTokenStore
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.refresh_token import RefreshFamily, Rotation
@@ -29,8 +32,12 @@ def cluster(partitionable_redis: RedisCluster) -> RedisCluster:
 
 
 @pytest.fixture
-async def access(cluster: RedisCluster, redis_namespace: str) -> AsyncIterator[RedisAccess]:
-    settings = replace(cluster_settings(cluster), barrier_key=f"paseport:{redis_namespace}barrier")
+def settings(cluster: RedisCluster, redis_namespace: str) -> RedisSettings:
+    return replace(cluster_settings(cluster), barrier_key=f"paseport:{redis_namespace}barrier")
+
+
+@pytest.fixture
+async def access(settings: RedisSettings) -> AsyncIterator[RedisAccess]:
     async with RedisAccess(settings) as access:
         yield access
 
@@ -87,6 +94,43 @@ async def test_no_advance_that_was_answered_is_undone_when_a_primary_that_works_
         found = await store.find_family(family.id, NOW)
         assert found is not None
         assert found.generation == held[family.id]
+
+
+async def test_nothing_is_undone_that_was_answered_to_who_connects_while_a_primary_is_replaced(
+    store: RedisRefreshTokenStore, settings: RedisSettings, cluster: RedisCluster, redis_namespace: str
+) -> None:
+    """P6, FT-03. They never saw the replica that was promoted, only the one that still confirms."""
+    assert cluster.network is not None
+    old = cluster.primary()
+    families = [await opened(store) for _ in range(5)]
+    held = {family.id: 0 for family in families}
+    answered_by_the_old_one = 0
+    is_settled = asyncio.Event()
+
+    async def newcomers(family: RefreshFamily) -> None:
+        nonlocal answered_by_the_old_one
+        while not is_settled.is_set():
+            async with RedisAccess(settings) as access:
+                newcomer = RedisRefreshTokenStore(access, POLICY, f"refresh_token:{redis_namespace}")
+                with suppress(Unavailable):
+                    advance = await newcomer.advance(family.id, held[family.id], NOW)
+                    assert advance.rotation in SUCCESSES, f"{family.id} held {held[family.id]}"
+                    held[family.id] = advance.generation
+                    answered_by_the_old_one += old.role() == "master"
+
+    coming = asyncio.gather(*(newcomers(family) for family in families))
+    cluster.network.cut([watcher.process.name for watcher in cluster.watchers], [old.process.name])
+    new = await asyncio.to_thread(cluster.wait_for_new_primary, old)
+    await asyncio.to_thread(new.wait_for_replicas, 1)
+    is_settled.set()
+    await coming
+
+    assert answered_by_the_old_one > 0
+    for family_id, generation in held.items():
+        # RECOVER would say that the store has forgotten what it answered.
+        advance = await sooner_or_later(partial(store.advance, family_id, generation, NOW))
+        assert advance.rotation in SUCCESSES
+        assert advance.generation == generation + 1
 
 
 async def test_a_replica_that_dies_is_waited_for_only_until_the_sentinels_have_noticed(

@@ -148,3 +148,137 @@ def test_without_sentinels_nobody_is_promoted_and_as_many_as_asked_for_are_enoug
 
     assert followers.needed == 1
     assert followers.lacking(1, 1, role(TWO)) is None
+
+
+# --- whoever connects while somebody is promoted ----------------------------------------------------------------------
+
+
+class Moments:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def moments() -> Moments:
+    return Moments()
+
+
+@pytest.fixture
+def newcomer(moments: Moments) -> Followers:
+    """It connects to a primary that TWO has left; to the Sentinels TWO is as good as ONE."""
+    newcomer = Followers(1, may_be_promoted=True, monotonic=moments)
+    newcomer.attach(PRIMARY, role(ONE), sentinels({ONE: FINE, TWO: FINE}, {ONE: FINE, TWO: FINE}), MAJORITY)
+    return newcomer
+
+
+def test_a_replica_that_has_left_before_we_came_is_missed(newcomer: Followers) -> None:
+    """FT-03: it was promoted a moment ago, the Sentinels do not know yet, and ONE still confirms."""
+    assert (newcomer.needed, newcomer.are_incomplete) == (2, True)
+    assert newcomer.lacking(1, 2, role(ONE)) is not None
+    assert newcomer.lacking(1, 1, role(ONE)) is not None
+
+
+def test_once_it_is_there_it_counts_like_the_other(newcomer: Followers) -> None:
+    assert newcomer.lacking(2, 2, role(ONE, TWO)) is None
+    assert newcomer.are_incomplete is False
+
+    assert newcomer.lacking(1, 2, role(ONE)) is not None
+
+
+def test_one_who_is_dead_when_we_come_is_in_nobodys_way_and_not_when_it_comes_back_either(moments: Moments) -> None:
+    """The primary of before, killed. It takes Sentinels ten seconds to make a replica of it."""
+    newcomer = Followers(1, may_be_promoted=True, monotonic=moments)
+    newcomer.attach(PRIMARY, role(ONE), sentinels({ONE: FINE, TWO: DOWN}, {ONE: FINE, TWO: DOWN}), MAJORITY)
+
+    assert (newcomer.needed, newcomer.are_incomplete) == (1, False)
+    assert newcomer.lacking(1, 1, role(ONE)) is None
+
+    newcomer.judge(sentinels({ONE: FINE, TWO: FINE}, {ONE: FINE, TWO: FINE}), MAJORITY)
+
+    assert newcomer.lacking(1, 1, role(ONE)) is None
+
+
+def test_one_whom_most_sentinels_rule_out_later_is_missed_until_then(newcomer: Followers) -> None:
+    newcomer.judge(sentinels({ONE: FINE, TWO: DOWN}, {ONE: FINE, TWO: FINE}), MAJORITY)
+    assert newcomer.lacking(1, 2, role(ONE)) is not None
+
+    newcomer.judge(sentinels({ONE: FINE, TWO: DOWN}, {ONE: FINE, TWO: DOWN}), MAJORITY)
+
+    assert newcomer.lacking(1, 1, role(ONE)) is None
+
+
+def test_that_it_had_lost_the_primary_before_we_came_is_old_news(moments: Moments) -> None:
+    """It may have found it again, and been promoted."""
+    before, lost = apart(1.0), Followers(1, may_be_promoted=True, monotonic=moments)
+    lost.attach(PRIMARY, role(ONE), sentinels({TWO: before}, {TWO: before}), MAJORITY)
+    assert lost.lacking(1, 2, role(ONE)) is not None
+
+    moments.now += 2
+    lost.judge(sentinels({ONE: FINE, TWO: before}, {ONE: FINE, TWO: before}), MAJORITY)
+
+    assert lost.lacking(1, 1, role(ONE)) is None
+
+
+def test_nobody_is_missed_for_longer_than_a_promotion_takes(newcomer: Followers, moments: Moments) -> None:
+    """The Sentinels may know a replica by another name than the primary does."""
+    moments.now += 2.9
+    assert newcomer.lacking(1, 2, role(ONE)) is not None
+
+    moments.now += 0.2
+
+    assert (newcomer.needed, newcomer.are_incomplete) == (1, False)
+    assert newcomer.lacking(1, 1, role(ONE)) is None
+
+
+def test_the_replicas_of_another_primary_are_not_missed() -> None:
+    newcomer = Followers(1, may_be_promoted=True)
+    newcomer.attach(PRIMARY, role(ONE), sentinels({TWO: FINE}, {TWO: FINE}, primary=OTHER_PRIMARY), MAJORITY)
+
+    assert newcomer.needed == 1
+
+
+def test_who_confirms_nothing_misses_nobody() -> None:
+    reader = Followers(0, may_be_promoted=True)
+    reader.attach(PRIMARY, role(ONE), sentinels({TWO: FINE}, {TWO: FINE}), MAJORITY)
+
+    assert (reader.needed, reader.are_incomplete) == (0, False)
+
+
+# --- what a Sentinel says ---------------------------------------------------------------------------------------------
+
+
+def entry(flags: str, info_refresh: int = 0, role: str = "slave", link: str = "ok") -> dict[bytes, bytes]:
+    """An entry of the answer to SENTINEL REPLICAS."""
+    fields = {"flags": flags, "info-refresh": str(info_refresh), "role-reported": role, "master-link-status": link}
+    return {name.encode(): value.encode() for name, value in fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("said", "is_down", "is_apart"),
+    [
+        (entry("slave", 9_000), False, False),
+        (entry("slave"), False, False),
+        (entry("slave", 200, link="err"), False, True),
+        (entry("slave", link="err"), False, False),
+        (entry("s_down,slave", 9_000), True, False),
+        (entry("s_down,slave,disconnected", 9_000, link="err"), True, True),
+        # The primary of before, killed: the Sentinels have just begun to look for it among the replicas.
+        (entry("slave,disconnected", link="err"), True, False),
+        # A replica is promoted, drops all its connections, and says so.
+        (entry("slave,disconnected", 300), False, False),
+        (entry("slave", 20, role="master", link="err"), False, False),
+    ],
+)
+def test_a_sentinel_that_has_lost_a_replica_it_knew_does_not_say_that_it_is_down(
+    said: dict[bytes, bytes], is_down: bool, is_apart: bool
+) -> None:
+    """FT-03: to be disconnected is what a promotion looks like."""
+    report = ReplicaReport.read(said)
+
+    assert (report.is_down, report.is_apart) == (is_down, is_apart)
+    assert report.heard_seconds_ago == int(said[b"info-refresh"]) / 1000

@@ -121,6 +121,7 @@ class RedisAccess:
                 raise Unavailable("no majority of the Sentinels names the primary that is used")
             if generation != self._primary.generation:
                 raise Unavailable("the primary changed just now")
+            self._primary.followers.look(role)
             self._is_disputed = False
             self._confirmed_generation = generation
             self._confirmed_until = asked_at + _CONFIRMED_FOR_SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from redis.exceptions import ResponseError
@@ -12,7 +13,7 @@ from redis.exceptions import ResponseError
 from paseport.errors import Unavailable
 from paseport.redis.followers import Followers
 from paseport.redis.script import loading
-from paseport.redis.sentinels import Sentinels
+from paseport.redis.sentinels import SentinelAnswer, Sentinels
 from paseport.redis.settings import Address, RedisSettings
 from paseport.redis.wire import Wire, pack
 
@@ -32,6 +33,7 @@ class Primary:
         self._address = settings.node
         self._lock = asyncio.Lock()
         self._asked_at = 0.0
+        self._answers: Sequence[SentinelAnswer] = ()
         self._suspected = False
         self.generation = 0
         self.followers = Followers(settings.wait_replicas, may_be_promoted=bool(settings.sentinels))
@@ -54,7 +56,8 @@ class Primary:
             if isinstance(role, ResponseError) or role[0] != b"master":
                 await wire.close()
                 raise Unavailable(f"Redis at {address} is not the primary")
-            self.followers.attach(address, role)
+            majority = self._sentinels.majority if self._sentinels is not None else 1
+            self.followers.attach(address, role, self._answers, majority)
         except Unavailable:
             self.forget(generation)
             raise
@@ -111,7 +114,7 @@ class Primary:
         """
         self._asked_at = time.monotonic()
         self._suspected = False
-        answers = await sentinels.ask()
+        self._answers = answers = await sentinels.ask()
         votes = Counter(answer.primary for answer in answers)
         for address, count in votes.most_common(1):
             if address != self._address and (count >= sentinels.majority or self._address is None):

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from redis.exceptions import ResponseError
 
@@ -15,7 +15,8 @@ from paseport.redis.script import Reply
 from paseport.redis.settings import Address, RedisSettings
 from paseport.redis.wire import Wire, pack
 
-_DOWN: Final = {b"s_down", b"o_down", b"disconnected"}
+_DOWN: Final = {b"s_down", b"o_down"}
+_DISCONNECTED: Final = b"disconnected"
 _ASK_SECONDS: Final = 0.25
 """How long one Sentinel may take, connecting included: half of a call's deadline."""
 
@@ -25,9 +26,25 @@ class ReplicaReport:
     """What a Sentinel knows of a replica: that it does not answer, and what it last said of itself, and when."""
 
     is_down: bool
+    """It has not answered for as long as that takes, or never did and takes no connection."""
     is_apart: bool
     """It follows a primary, and has lost it."""
     heard_seconds_ago: float
+
+    @classmethod
+    def read(cls, fields: Mapping[Reply, Reply]) -> Self:
+        """Return what an entry of the answer to SENTINEL REPLICAS says."""
+        flags = fields[b"flags"].split(b",")
+        # Milliseconds; 0 where it was not heard yet.
+        heard_ago = int(fields[b"info-refresh"])
+        # Who is promoted drops all connections, those of the Sentinels too: that one has lost one says nothing.
+        never_reached = heard_ago == 0 and _DISCONNECTED in flags
+        has_lost_it = fields[b"role-reported"] == b"slave" and fields[b"master-link-status"] != b"ok"
+        return cls(
+            is_down=never_reached or not _DOWN.isdisjoint(flags),
+            is_apart=heard_ago > 0 and has_lost_it,
+            heard_seconds_ago=heard_ago / 1000,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +136,4 @@ class _Peer:
 
 def _report(fields: Sequence[Reply]) -> tuple[Address, ReplicaReport]:
     replica = dict(zip(fields[::2], fields[1::2], strict=True))
-    # Milliseconds; 0 where it was not heard yet.
-    heard_ago = int(replica[b"info-refresh"])
-    has_lost_it = replica[b"role-reported"] == b"slave" and replica[b"master-link-status"] != b"ok"
-    return Address(replica[b"ip"].decode(), int(replica[b"port"])), ReplicaReport(
-        is_down=not _DOWN.isdisjoint(replica[b"flags"].split(b",")),
-        is_apart=heard_ago > 0 and has_lost_it,
-        heard_seconds_ago=heard_ago / 1000,
-    )
+    return Address(replica[b"ip"].decode(), int(replica[b"port"])), ReplicaReport.read(replica)
