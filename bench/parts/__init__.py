@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from bench.figures import Figure
+from bench.parts.bulk_import import measure_bulk_import
 from bench.parts.dashboard import measure_dashboard
 from bench.parts.documents import measure_documents
 from bench.parts.forged import measure_forged
@@ -42,6 +43,7 @@ EMBEDDED_PARTS: Final[Mapping[str, Part]] = {
     "refresh": measure_refresh,
     "dashboard": measure_dashboard,
     "documents": measure_documents,
+    "bulk-import": measure_bulk_import,
     "race": measure_race,
     "login-timing": measure_login_timing,
     "primitives": measure_primitives,

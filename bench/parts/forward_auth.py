@@ -53,6 +53,8 @@ _PEER: Final = "FastAPI + Redis peer"
 _UNLIMITED: Final = "FastAPI + Redis peer, token without limit"
 _PLAIN: Final = "nginx, plain proxy"
 _ASKING: Final = "nginx that asks before each request"
+_ASKING_NOTHING: Final = "nginx that asks an empty application"
+"""What no application under this server can be faster than."""
 _CACHING: Final = "nginx that remembers an answer for 1 s"
 
 
@@ -70,7 +72,12 @@ async def measure_forward_auth() -> Sequence[Figure]:
         half = [await _at(rate, load, servers[_VALID]) for _ in range(_ROUNDS)]
         empty = [await _at(rate, load, servers[_EMPTY]) for _ in range(_ROUNDS)]
         gateway = await stack.enter_async_context(running_gateway(servers[_VALID].port))
-        proxied = await take_turns(load, _proxies(gateway, servers[_VALID]), _ROUNDS)
+        ceiling = await stack.enter_async_context(running_gateway(servers[_IDENTITY].port))
+        proxies = _proxies(gateway, servers[_VALID])
+        asks_nothing = Server(
+            ceiling.asking, (*ceiling.pids, *servers[_IDENTITY].pids), requests=proxies[_ASKING].requests
+        )
+        proxied = await take_turns(load, {**proxies, _ASKING_NOTHING: asks_nothing}, _ROUNDS)
     return [
         *(figure for name, measured in rounds.items() for figure in figures_of(name, measured)),
         *_by_cpu(rounds, _VALID, _PEER, Gate(Bound.AT_LEAST, 5, 8)),
@@ -86,6 +93,7 @@ async def measure_forward_auth() -> Sequence[Figure]:
         figure_of("empty ASGI app at the same load, p99", "ms", [one.p99_ms for one in empty]),
         *(figure for name, measured in proxied.items() for figure in figures_of(name, measured)),
         *_by_rate(proxied, _ASKING, _PLAIN, Gate(Bound.AT_LEAST, 0.28, 0.35)),
+        *_by_rate(proxied, _ASKING_NOTHING, _PLAIN),
         *_by_rate(proxied, _CACHING, _PLAIN, Gate(Bound.AT_LEAST, 0.55, 0.75)),
     ]
 
@@ -171,7 +179,7 @@ def _by_cpu(rounds: Mapping[str, Sequence[Measured]], own: str, base: str, gate:
     ]
 
 
-def _by_rate(rounds: Mapping[str, Sequence[Measured]], own: str, base: str, gate: Gate) -> list[Figure]:
+def _by_rate(rounds: Mapping[str, Sequence[Measured]], own: str, base: str, gate: Gate | None = None) -> list[Figure]:
     """Compare what the proxies bear: requests/s, because the second request is what is measured."""
     pairs = list(zip(rounds[own], rounds[base], strict=True))
     return [

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -27,7 +28,11 @@ class HttpWorld:
     world: IssuerWorld
     issuer: Issuer
     public: ServiceApp
-    internal: ServiceApp
+
+    @cached_property
+    def internal(self) -> ServiceApp:
+        """The app of the internal port; few tests ask for it."""
+        return self.issuer.internal_app()
 
     @asynccontextmanager
     async def browser(self, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
@@ -79,7 +84,7 @@ async def running(world: IssuerWorld) -> AsyncIterator[HttpWorld]:
     world.use = issuer.use
     public = issuer.public_app()
     async with _lifespan_of(public):
-        yield HttpWorld(world, issuer, public, issuer.internal_app())
+        yield HttpWorld(world, issuer, public)
     await world.close()
 
 

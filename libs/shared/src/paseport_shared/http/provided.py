@@ -20,7 +20,8 @@ class Provided(Provide):
     parsed_fn_signature = ParsedSignature.from_fn(_without_arguments, {})
 
     def __init__(self, value: object) -> None:
-        super().__init__(lambda: value, sync_to_thread=False, use_cache=True)
+        super().__init__(_without_arguments, sync_to_thread=False, use_cache=True)
+        self.value = value
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
