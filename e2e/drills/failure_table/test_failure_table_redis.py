@@ -142,8 +142,9 @@ def test_redis_and_issuer_down_verifying_denies_after_five_seconds(stack: Stack,
     """P2, FT-08. Not before, and not a moment later."""
     person = known_to_the_api(stack, people)
 
-    kill_redis(stack)
+    # In this order: an api that hears from the issuer meanwhile forgets whom it knows.
     stack.links["issuer"].cut()
+    kill_redis(stack)
 
     denies_after_five_seconds(person)
 
@@ -152,8 +153,8 @@ def test_redis_and_issuer_silent_verifying_denies_after_five_seconds(stack: Stac
     """P2, FT-08, FT-09. Connections that look alive are no news."""
     person = known_to_the_api(stack, people)
 
-    silence_redis(stack)
     stack.links["issuer"].silence()
+    silence_redis(stack)
 
     denies_after_five_seconds(person)
 
