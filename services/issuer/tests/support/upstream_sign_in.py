@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -54,23 +53,19 @@ SIGNED_OUT = f"{ISSUER}/signed-out"
 
 
 class RunningClock(ManualClock):
-    """A clock that goes on by itself, since providers look at theirs; a test can move it ahead."""
+    """A time of day that goes on by itself, since providers look at theirs; durations pass where a test says so."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._begun = super().monotonic()
+        self._begun = self.monotonic()
 
     def now(self) -> datetime:
         """Return the time, and what the test added."""
         return datetime.now(UTC) + self._ahead
 
-    def monotonic(self) -> float:
-        """Return seconds that never go back."""
-        return time.monotonic() + self._ahead.total_seconds()
-
     @property
     def _ahead(self) -> timedelta:
-        return timedelta(seconds=super().monotonic() - self._begun)
+        return timedelta(seconds=self.monotonic() - self._begun)
 
 
 def register_issuer(upstream: Upstream, *, takes_logout: bool = True, **members: Any) -> UpstreamClient:
