@@ -12,6 +12,10 @@ settings.load_profile("paseport")
 
 
 def pytest_collection_finish() -> None:
-    """Keep the collector away from the tests themselves: to look at ten thousand of them again and again is slow."""
+    """Keep the collector away from the tests themselves: to look at ten thousand of them again and again is slow.
+
+    And let it come seldom: the app that an HTTP test builds is a hundred thousand objects.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 10)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run the named make targets in order, all of them even after a failure, and close with one summary: who reads the end
 # of a long log learns what failed, and why. Of `a+b+c` the others run beside the first, one after the other, and say
-# what they have to say when it has ended: for a first one that waits most of the time.
+# what they have to say when it has ended: for a first one that waits most of the time, and goes first when it works.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/lib.sh
@@ -30,7 +30,7 @@ run_beside() {
     local part started result
     for part in "$@"; do
         started=$SECONDS result=passed
-        "${MAKE:-make}" --no-print-directory "$part" >"$logs/$part" 2>&1 || result=FAILED
+        nice -n 10 "${MAKE:-make}" --no-print-directory "$part" >"$logs/$part" 2>&1 || result=FAILED
         note "$part" "$result" "$started"
     done
 }
