@@ -74,7 +74,7 @@ async def _serve(
     from paseport_shared.adapters.keyfile.problem import KeyFileProblem
     from paseport_shared.http.logging import configure_logging
     from paseport_shared.http.process import CannotStart
-    from paseport_shared.http.server import serve, stop_on_signals
+    from paseport_shared.http.server import serve, spare_what_lasts, stop_on_signals
 
     from paseport_standalone.embedded import open_embedded
 
@@ -106,6 +106,7 @@ async def _serve(
                 output.say(_WHAT_THIS_IS_NOT)
                 output.document(document | {"first_admin": first_admin})
                 structlog.get_logger(__name__).info("started", url=runtime.public_url, note=_WHAT_THIS_IS_NOT)
+                spare_what_lasts()
                 await serve([(embedded.public, public), (embedded.internal, internal)], stop)
     except CannotStart as error:
         what, *lines = str(error).splitlines()
