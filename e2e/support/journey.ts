@@ -54,6 +54,10 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
 			const watch = new Watch();
 			watch.over(context);
 			await use(watch);
+			// What somebody still asks when a journey ends is not waited for.
+			await Promise.all(
+				context.pages().map((page) => page.unrouteAll({ behavior: 'ignoreErrors' }))
+			);
 			expect(watch.surprises, 'what the browser reported during the journey').toEqual([]);
 		},
 		{ auto: true }
