@@ -55,9 +55,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
 			watch.over(context);
 			await use(watch);
 			// What somebody still asks when a journey ends is not waited for.
-			await Promise.all(
-				context.pages().map((page) => page.unrouteAll({ behavior: 'ignoreErrors' }))
-			);
+			await Promise.all(context.pages().map((page) => page.unrouteAll({ behavior: 'ignoreErrors' })));
 			expect(watch.surprises, 'what the browser reported during the journey').toEqual([]);
 		},
 		{ auto: true }
