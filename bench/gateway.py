@@ -103,7 +103,13 @@ async def running_gateway(api: int) -> AsyncIterator[Gateway]:
         return Nginx(folder, _written(folder / "nginx.conf", many), plain)
 
     async with running_servers(behind) as back, running_servers(before, _IN_MEMORY) as front:
-        yield Gateway(plain, asking, caching, (*children_of(pid_of(back)), *children_of(pid_of(front))))
+        yield Gateway(plain, asking, caching, (*_workers_of(back), *_workers_of(front)))
+
+
+def _workers_of(nginx: Nginx) -> list[int]:
+    """Return the processes that serve. The one that loads the cache ends after a minute."""
+    children = children_of(pid_of(nginx))
+    return [pid for pid in children if b"worker process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def _route(port: int) -> str:
