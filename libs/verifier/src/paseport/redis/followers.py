@@ -114,9 +114,8 @@ class Followers:
 
     @property
     def _in_doubt(self) -> frozenset[Address]:
-        if self._doubted and self._monotonic() - self._attached_at > _DOUBT_SECONDS:
-            self._doubted = frozenset()
-        return self._doubted
+        is_over = self._monotonic() - self._attached_at > _DOUBT_SECONDS
+        return frozenset() if is_over else self._doubted
 
 
 def _is_ruled_out(report: ReplicaReport | None, seen_seconds_ago: float) -> bool:
