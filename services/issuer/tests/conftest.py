@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from issuer_http import HttpWorld, running_issuer
+from issuer_sqlite import patient_record
 from issuer_world import IssuerWorld
 from paseport_issuer.wiring import wire
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
-from paseport_shared.adapters.sql.record import SqlRecord
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,7 +32,7 @@ async def recorded(tmp_path: Path, database_url: str) -> AsyncIterator[IssuerWor
     """An issuer whose record is on MariaDB."""
     await migrations.upgrade(database_url)
     engine = create_engine_for(database_url)
-    world = IssuerWorld(tmp_path, record=SqlRecord(engine))
+    world = IssuerWorld(tmp_path, record=patient_record(engine))
     await world.load_keys()
     world.use = wire(world.settings, world.adapters)
     yield world
