@@ -3,9 +3,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from contracts.patient_record import patient_record
 from cryptography.hazmat.primitives import serialization
 from issuer_http import HttpWorld, running_issuer
-from issuer_sqlite import patient_record
 from issuer_world import IssuerWorld
 from paseport_issuer.wiring import wire
 from paseport_shared.adapters.sql import migrations

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from contracts.patient_record import patient_record
 from contracts.record_samples import (
     HASH,
     NOW,
@@ -64,8 +65,7 @@ def record(engine: AsyncEngine) -> SqlRecord:
 @pytest.fixture
 def records(engine: AsyncEngine, engine_of_another_process: AsyncEngine) -> list[SqlRecord]:
     """Those of two processes. They have the time that a busy machine needs."""
-    time_enough = timedelta(seconds=30)
-    return [SqlRecord(used, deadline=time_enough, patience=time_enough) for used in (engine, engine_of_another_process)]
+    return [patient_record(used) for used in (engine, engine_of_another_process)]
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from contracts.consent_repository import ConsentRepositoryContract
 from contracts.due_projections import DueProjectionsContract
 from contracts.linked_identity_repository import LinkedIdentityRepositoryContract
 from contracts.password_reset_repository import PasswordResetRepositoryContract
+from contracts.patient_record import patient_record
 from contracts.provider_repository import ProviderRepositoryContract
 from contracts.provider_samples import an_identity
 from contracts.record import RecordContract
@@ -99,8 +99,7 @@ async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture
 def record(engine: AsyncEngine) -> SqlRecord:
-    # What is promised about time is tested where it is the subject; a busy machine breaks no contract.
-    return SqlRecord(engine, deadline=timedelta(seconds=30), patience=timedelta(seconds=30))
+    return patient_record(engine)
 
 
 @pytest.fixture

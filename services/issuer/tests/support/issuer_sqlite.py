@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
+from contracts.patient_record import patient_record
 from issuer_http import HttpWorld, running
 from issuer_world import IssuerWorld
 from paseport_issuer.settings import Settings
 from paseport_shared.adapters.memory.clock import ManualClock
 from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
-from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.domain.ports.upstream import UpstreamProviders
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 _NEW_RECORD: list[bytes] = []
-TIME_ENOUGH = timedelta(seconds=30)
-"""What is promised about a record's time is tested where it is the subject; a busy machine breaks nothing else."""
-
-
-def patient_record(engine: AsyncEngine) -> SqlRecord:
-    """Return the record on this engine, which waits longer than an issuer would."""
-    return SqlRecord(engine, deadline=TIME_ENOUGH, patience=TIME_ENOUGH)
 
 
 @asynccontextmanager
