@@ -169,6 +169,35 @@ async def test_a_transaction_reads_the_same_twice_whatever_others_do(
     await record.transact(work)
 
 
+async def test_who_only_reads_waits_for_nobody_and_nobody_waits_for_them(
+    record: SqlRecord, engine_of_another_process: AsyncEngine
+) -> None:
+    """The feed of revocations is read whole, twice a second, while others add to it."""
+    impatient = SqlRecord(engine_of_another_process, deadline=timedelta(milliseconds=500))
+    first, second, third = (
+        Revocation(RevocationKind.SESSION, name, None, NOW, NOW + timedelta(minutes=5))
+        for name in ("1st", "2nd", "3rd")
+    )
+
+    async def in_force(transaction: RecordTransaction) -> tuple[Revocation, ...]:
+        return await transaction.revocations.in_force(NOW)
+
+    async def write(transaction: RecordTransaction) -> None:
+        await transaction.revocations.add(first, second)
+        assert await impatient.read(in_force) == (first,)
+
+    async def read(transaction: RecordTransaction) -> None:
+        assert await in_force(transaction) == (first, second)
+        await impatient.transact(lambda other: other.revocations.add(first, third))
+        assert await in_force(transaction) == (first, second)
+
+    await record.transact(lambda transaction: transaction.revocations.add(first))
+    await record.transact(write)
+    await record.read(read)
+
+    assert await record.read(in_force) == (first, second, third)
+
+
 # --- bounds -------------------------------------------------------------------------------------------------------
 
 

@@ -60,6 +60,24 @@ class RecordContract:
         assert await record.transact(lambda transaction: transaction.providers.list_all()) == ()
         assert await record.transact(lambda transaction: transaction.identities.list_for_user(an_id(1))) == ()
 
+    async def test_who_only_reads_sees_what_was_committed_and_writes_nothing(self, record: Record) -> None:
+        await add_users(record, a_user(1))
+
+        async def write(transaction: RecordTransaction) -> None:
+            assert await transaction.users.get(an_id(1)) == a_user(1)
+            await transaction.users.delete(an_id(1), expected_revision=1)
+
+        async def refuse(transaction: RecordTransaction) -> None:
+            raise Refused("the work's own")
+
+        assert await record.read(lambda transaction: transaction.users.get(an_id(1))) == a_user(1)
+        with pytest.raises(RuntimeError, match="only reads"):
+            await record.read(write)
+        with pytest.raises(Refused):
+            await record.read(refuse)
+        assert await get_user(record, an_id(1)) == a_user(1)
+        await record.transact(lambda transaction: transaction.users.delete(an_id(1), expected_revision=1))
+
     async def test_any_exception_of_the_work_is_passed_on_and_rolls_back(self, record: Record) -> None:
         async def work(transaction: RecordTransaction) -> None:
             await transaction.users.add(a_user(1))

@@ -65,6 +65,17 @@ class RevocationFeedContract:
         assert revocation in snapshot.revocations
         assert snapshot.position == position
 
+    async def test_many_are_put_in_force_at_once(self, publisher: RevocationPublisher, feed: RevocationFeed) -> None:
+        """After each failover an issuer publishes again all that is in force."""
+        known, *others = [a_revocation() for _ in range(500)]
+        await publisher.publish(known)
+
+        position = await publisher.publish(*others[:100], known, *others[100:])
+
+        snapshot = await feed.snapshot(NOW)
+        assert snapshot.position == position
+        assert {known, *others} <= set(snapshot.revocations)
+
     async def test_a_snapshot_leaves_out_what_has_expired(
         self, publisher: RevocationPublisher, feed: RevocationFeed
     ) -> None:
@@ -105,13 +116,15 @@ class RevocationFeedContract:
         self, publisher: RevocationPublisher, feed: RevocationFeed
     ) -> None:
         begin = await self.start(feed)
-        revocations = [a_revocation() for _ in range(5)]
-        positions = [await publisher.publish(revocation) for revocation in revocations]
+        revocations = [a_revocation() for _ in range(7)]
+        positions = [await publisher.publish(revocation) for revocation in revocations[:5]]
+        last = await publisher.publish(*revocations[5:])
 
         changes = await feed.changes_since(begin, 0)
 
         assert [change.what for change in changes] == revocations
-        assert [change.position for change in changes] == positions
+        assert [change.position for change in changes[:5]] == positions
+        assert changes[-1].position == last
 
     async def test_sequence_numbers_grow_by_one_so_that_a_loss_shows(
         self, publisher: RevocationPublisher, feed: RevocationFeed

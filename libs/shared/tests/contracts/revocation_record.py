@@ -40,6 +40,14 @@ class RevocationRecordContract:
         expected = {*keys, A_SESSION, A_USER, known[0]} - {keys[3]}
         assert set(await in_force(record)) == expected
 
+    async def test_of_one_thing_stored_twice_at_once_the_stricter_way_stays(self, record: Record) -> None:
+        """What waited for the record comes together, and two may have ended the same session."""
+        milder, stricter = replace(A_USER, min_version=1), replace(A_USER, expires_at=LATER)
+
+        await add(record, milder, A_SESSION, stricter, A_USER, replace(A_SESSION, expires_at=LATER))
+
+        assert set(await in_force(record)) == {stricter, replace(A_SESSION, expires_at=LATER)}
+
     async def test_the_oldest_comes_first(self, record: Record) -> None:
         newer = replace(A_SESSION, subject="newer", recorded_at=NOW + timedelta(microseconds=2))
         older = replace(A_SESSION, subject="older", recorded_at=NOW + timedelta(microseconds=1))

@@ -72,6 +72,18 @@ class RoleDirectoryContract:
 
         assert await directory.find(ninth.user_id) == tenth
 
+    async def test_many_are_put_at_once_and_the_newest_of_each_stays(self, directory: RoleDirectory) -> None:
+        states = [a_state(revision=5) for _ in range(450)]
+        newer = [replace(states[0], revision=6), replace(states[449], revision=7)]
+        for state in newer:
+            await directory.put(state)
+
+        await directory.put_all(states)
+        await directory.put_all(())
+
+        found = [await directory.find(state.user_id) for state in states]
+        assert found == [newer[0], *states[1:449], newer[1]]
+
     async def test_of_a_crowd_of_writers_the_newest_revision_wins_whatever_the_order(
         self, directory: RoleDirectory
     ) -> None:

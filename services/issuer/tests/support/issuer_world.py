@@ -122,9 +122,9 @@ class SwitchedFeed(MemoryRevocationFeed):
         super().__init__(1, outages.redis)
         self._publishing = outages.publishing
 
-    async def publish(self, revocation: Revocation) -> FeedPosition:
+    async def publish(self, revocation: Revocation, *more: Revocation) -> FeedPosition:
         self._publishing.check()
-        return await super().publish(revocation)
+        return await super().publish(revocation, *more)
 
 
 class SwitchedSigner:

@@ -63,6 +63,9 @@ class ReplaceableRecord:
     async def transact(self, work: Callable[[RecordTransaction], Awaitable[T]]) -> T:
         return await self._record.transact(work)
 
+    async def read(self, work: Callable[[RecordTransaction], Awaitable[T]]) -> T:
+        return await self._record.read(work)
+
     async def ping(self) -> None:
         await self._record.ping()
 

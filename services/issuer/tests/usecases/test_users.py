@@ -7,11 +7,15 @@ from uuid import UUID
 
 import pytest
 from issuer_world import ADMIN_ACTOR, PASSWORD, IssuerWorld
+from paseport.revocation import RevocationKind
 from paseport.secret import Secret
 from paseport_issuer.use_cases.change_user import ChangeUserCommand, UserChange
 from paseport_issuer.use_cases.create_user import CreateUserCommand
 from paseport_issuer.use_cases.delete_user import DeleteUserCommand
 from paseport_issuer.use_cases.ensure_accounts import CLI_ACCOUNT_ID
+from paseport_issuer.use_cases.load_read_models import LoadReadModels
+from paseport_shared.adapters.memory.outage import MemoryOutage
+from paseport_shared.adapters.memory.role_directory import MemoryRoleDirectory
 from paseport_shared.domain.errors import (
     AlreadyExists,
     BuiltInAccount,
@@ -224,6 +228,29 @@ async def test_a_restart_puts_recorded_revocations_in_force_again(world: IssuerW
 
     with pytest.raises(InvalidToken):
         await world.authenticate(token)
+
+
+async def test_verifiers_hear_of_revocations_again_before_all_users_are_loaded(world: IssuerWorld) -> None:
+    """FT-04: after a failover the feed has to be filled first, however many users there are."""
+    user = await world.add_user()
+    await change(world, user, disabled=True)
+    world.feed.lose_everything()
+    outage = MemoryOutage()
+    load = LoadReadModels(
+        world.record,
+        MemoryRoleDirectory(outage),
+        world.clients,
+        world.api_keys,
+        world.feed,
+        world.use.revocations,
+        world.clock,
+    )
+
+    with outage, pytest.raises(Unavailable):
+        await load()
+
+    revoked = (await world.feed.snapshot(world.clock.now())).revocations
+    assert [(revocation.kind, revocation.subject) for revocation in revoked] == [(RevocationKind.USER, str(user.id))]
 
 
 async def test_vault_is_not_needed_to_manage_users(world: IssuerWorld) -> None:

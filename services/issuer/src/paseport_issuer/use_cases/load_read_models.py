@@ -56,24 +56,23 @@ class LoadReadModels:
         self._directory_is_partial = False
 
     async def __call__(self) -> None:
-        """Put all revocations in force, load every subject and every client, then declare all of it complete.
+        """Put all revocations in force, load every subject and every client; each is declared complete when it is.
 
-        API keys are for ``step``. Raises ``Unavailable``.
+        Verifiers wait for the revocations, so these come first. API keys are for ``step``. Raises ``Unavailable``.
         """
         epoch = await self._publisher.epoch()
-        for revocation in await self._in_force():
-            await self._publisher.publish(revocation)
+        if in_force := await self._in_force():
+            await self._publisher.publish(*in_force)
+        await self._publisher.mark_complete(epoch)
 
         after: UUID | None = None
         while states := await self._states(after):
-            for state in states:
-                await self._roles.put(state)
+            await self._roles.put_all(states)
             after = states[-1].user_id
         await self._roles.mark_complete()
         # A directory whose entries expire is never complete, and loading it again would not change that.
         self._directory_is_partial = not await self._roles.is_complete()
         await self._load_clients()
-        await self._publisher.mark_complete(epoch)
 
     async def step(self) -> bool:
         """Load where something is incomplete, and say whether it was. Raises ``Unavailable``."""
@@ -117,22 +116,22 @@ class LoadReadModels:
         async def on_record(transaction: RecordTransaction) -> tuple[Revocation, ...]:
             return await transaction.revocations.in_force(now)
 
-        return (*await self._record.transact(on_record), *self._revocations.in_force(now))
+        return (*await self._record.read(on_record), *self._revocations.in_force(now))
 
     async def _states(self, after: UUID | None) -> tuple[SubjectState, ...]:
         async def read(transaction: RecordTransaction) -> tuple[SubjectState, ...]:
             return await transaction.users.subject_states(after, _PAGE)
 
-        return await self._record.transact(read)
+        return await self._record.read(read)
 
     async def _entries(self, after: str | None) -> tuple[ClientEntry, ...]:
         async def read(transaction: RecordTransaction) -> tuple[ClientEntry, ...]:
             return await transaction.clients.entries(after, _PAGE)
 
-        return await self._record.transact(read)
+        return await self._record.read(read)
 
     async def _key_entries(self, after: str | None) -> tuple[ApiKeyEntry, ...]:
         async def read(transaction: RecordTransaction) -> tuple[ApiKeyEntry, ...]:
             return await transaction.api_keys.entries(after, _PAGE)
 
-        return await self._record.transact(read)
+        return await self._record.read(read)

@@ -14,10 +14,11 @@ class PublishRevocations:
         self._publisher = publisher
         self._revocations = revocations
 
-    async def publish(self, revocation: Revocation) -> FeedPosition:
+    async def publish(self, revocation: Revocation, *more: Revocation) -> FeedPosition:
         """See ``RevocationPublisher.publish``."""
-        position = await self._publisher.publish(revocation)
-        self._revocations.learn(revocation)
+        position = await self._publisher.publish(revocation, *more)
+        for one in (revocation, *more):
+            self._revocations.learn(one)
         return position
 
     async def announce(self, change: SubjectChange) -> FeedPosition:

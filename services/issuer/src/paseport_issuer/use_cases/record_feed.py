@@ -28,7 +28,7 @@ class RecordFeed:
         async def read(transaction: RecordTransaction) -> tuple[Revocation, ...]:
             return await transaction.revocations.in_force(now)
 
-        return FeedSnapshot(_START, await self._record.transact(read))
+        return FeedSnapshot(_START, await self._record.read(read))
 
     async def changes_since(self, position: FeedPosition, wait_seconds: float) -> tuple[FeedChange, ...]:
         """Wait, then raise ``FeedGap``."""

@@ -6,7 +6,6 @@ import asyncio
 from typing import Final
 
 from paseport_shared.domain.errors import Unavailable
-from paseport_shared.domain.models.pending import PendingEntry
 from paseport_shared.domain.ports.pending_record import PendingRecord
 from paseport_shared.domain.ports.record import Record, RecordTransaction
 
@@ -42,15 +41,11 @@ class RecordPending:
             return 0
 
         async def store(transaction: RecordTransaction) -> None:
+            # All at once: who adds revocations in an order of its own locks out others who do, and is locked out.
+            await transaction.revocations.add(*(one for _, entry in batch for one in entry.revocations))
             for _, entry in batch:
-                await _store(transaction, entry)
+                await transaction.audit.append(entry.event)
 
         await self._record.transact(store)
         await self._pending.acknowledge(tuple(handle for handle, _ in batch))
         return len(batch)
-
-
-async def _store(transaction: RecordTransaction, entry: PendingEntry) -> None:
-    for revocation in entry.revocations:
-        await transaction.revocations.add(revocation)
-    await transaction.audit.append(entry.event)

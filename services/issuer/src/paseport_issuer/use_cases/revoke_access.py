@@ -139,8 +139,8 @@ class RevokeAccess:
     async def _put_in_force(
         self, revocations: Sequence[Revocation], actor: Actor, action: str, target: UUID | str
     ) -> None:
-        for revocation in revocations:
-            await self._publisher.publish(revocation)
+        if revocations:
+            await self._publisher.publish(*revocations)
         event = self._ids.audit_event(
             actor,
             action,

@@ -87,6 +87,15 @@ class MemoryRecord:
                 draft.end()
         return answer
 
+    async def read(self, work: Callable[[RecordTransaction], Awaitable[T]]) -> T:
+        """See ``Record.read``."""
+        self._outage.check()
+        draft = _Draft(self._tables, self._outage, only_reads=True)
+        try:
+            return await work(MemoryRecordTransaction(draft))
+        finally:
+            draft.end()
+
     async def ping(self) -> None:
         """See ``Record.ping``."""
         self._outage.check()
@@ -95,9 +104,10 @@ class MemoryRecord:
 class _Draft:
     """The state as one transaction sees it. Writing replaces a table, so the committed state stays as it was."""
 
-    def __init__(self, tables: _Tables, outage: MemoryOutage) -> None:
+    def __init__(self, tables: _Tables, outage: MemoryOutage, *, only_reads: bool = False) -> None:
         self._tables = tables
         self._outage = outage
+        self._only_reads = only_reads
         self._failure: Unavailable | None = None
         self._ended = False
 
@@ -120,6 +130,9 @@ class _Draft:
 
     @tables.setter
     def tables(self, tables: _Tables) -> None:
+        if self._only_reads:
+            message = "what only reads may not write"
+            raise RuntimeError(message)
         self._tables = tables
 
     def end(self) -> None:

@@ -45,10 +45,11 @@ class MemoryRevocationFeed:
         self._added = WakeUp()
         self._pace = TidyingPace()
 
-    async def publish(self, revocation: Revocation) -> FeedPosition:
-        """Put a revocation in force and return the position that includes it."""
+    async def publish(self, revocation: Revocation, *more: Revocation) -> FeedPosition:
+        """Put revocations in force and return the position that includes them."""
         self._outage.check()
-        self._add(revocation)
+        for one in (revocation, *more):
+            self._add(one)
         return self._position
 
     async def announce(self, change: SubjectChange) -> FeedPosition:

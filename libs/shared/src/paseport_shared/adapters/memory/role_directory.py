@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from paseport.subject import SubjectState
@@ -35,6 +36,11 @@ class MemoryRoleDirectory:
             return False
         self._states[state.user_id] = state
         return True
+
+    async def put_all(self, states: Sequence[SubjectState]) -> None:
+        """Store those that are newer than what is held."""
+        for state in states:
+            await self.put(state)
 
     async def mark_complete(self) -> None:
         """Declare that every subject of the record has an entry."""

@@ -22,7 +22,7 @@ from paseport_shared.adapters.sql.password_reset_repository import SqlPasswordRe
 from paseport_shared.adapters.sql.places import Places
 from paseport_shared.adapters.sql.provider_repository import SqlProviderRepository
 from paseport_shared.adapters.sql.revocation_record import SqlRevocationRecord
-from paseport_shared.adapters.sql.session import SqlSession
+from paseport_shared.adapters.sql.session import Reading, SqlSession
 from paseport_shared.adapters.sql.signing_key_repository import SqlSigningKeyRepository
 from paseport_shared.adapters.sql.user_repository import SqlUserRepository
 from paseport_shared.domain.errors import Unavailable
@@ -82,14 +82,19 @@ class SqlRecord:
         """
         return await self._within_deadline(self._repeat(work))
 
+    async def read(self, work: Callable[[RecordTransaction], Awaitable[T]]) -> T:
+        """See ``Record.read``. Repeated like ``transact``."""
+        return await self._within_deadline(self._repeat(work, only_reads=True))
+
     async def ping(self) -> None:
         """See ``Record.ping``."""
         await self._within_deadline(self._repeat(_say_hello))
 
-    async def _repeat(self, work: Callable[[SqlRecordTransaction], Awaitable[T]]) -> T:
+    async def _repeat(self, work: Callable[[SqlRecordTransaction], Awaitable[T]], *, only_reads: bool = False) -> T:
         attempt = 1
         while True:
-            session = SqlSession(self._engine, self._places, locks_what_it_reads=attempt > 1)
+            reading = Reading.SNAPSHOT if only_reads else Reading.SHARED if attempt == 1 else Reading.LOCKED
+            session = SqlSession(self._engine, self._places, reading)
             try:
                 async with session:
                     answer = await work(SqlRecordTransaction(session))

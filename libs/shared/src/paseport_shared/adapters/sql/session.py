@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -27,6 +28,21 @@ _CLEANING_TIMEOUT: Final = timedelta(seconds=1)
 """How long a rollback may take before the connection is cut instead, which rolls back as well."""
 
 
+# For the next transaction alone, which has not begun before its first statement.
+_AS_SNAPSHOT: Final = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+class Reading(enum.Enum):
+    """What a transaction on MariaDB does with what it reads."""
+
+    SHARED = "shared"
+    """Nobody changes it meanwhile. Two that go on to write the same row wait for each other until one is shot."""
+    LOCKED = "locked"
+    """Nobody else reads it either, so those who met contention before queue instead of shooting each other again."""
+    SNAPSHOT = "snapshot"
+    """It is what was committed at the first reading; nobody waits, and nothing can be written."""
+
+
 class ConstraintViolated(Exception):
     """A statement would have broken a constraint and changed nothing; the transaction goes on."""
 
@@ -37,15 +53,13 @@ class SqlSession:
     ``failure`` remembers what broke the transaction. The database may have rolled it back then, so nothing of it can
     be committed, even if somebody caught the ``Unavailable`` and went on.
 
-    ``locks_what_it_reads`` is for work that met contention before. MariaDB's serialisable transactions share what they
-    read; two that go on to write the same row wait for each other until one is shot, and so do those that repeat.
-    Locking from the first reading on makes them queue. SQLite's transactions always do.
+    SQLite's transactions follow each other, whatever ``reading`` says.
     """
 
-    def __init__(self, engine: AsyncEngine, places: Places, *, locks_what_it_reads: bool = False) -> None:
+    def __init__(self, engine: AsyncEngine, places: Places, reading: Reading = Reading.SHARED) -> None:
         self._engine = engine
         self._places = places
-        self._locks_what_it_reads = locks_what_it_reads
+        self._reading = reading
         self._connection: AsyncConnection | None = None
         self.failure: Unavailable | None = None
         self.is_repeatable = False
@@ -71,6 +85,8 @@ class SqlSession:
             raise
         try:
             await self._connection.begin()
+            if self._reading is Reading.SNAPSHOT and self._connection.dialect.name != "sqlite":
+                await self._connection.execute(_AS_SNAPSHOT)
         except DBAPIError as error:
             failure = await self._break(error)
             await self._close()
@@ -92,8 +108,12 @@ class SqlSession:
 
         Raises ``ConstraintViolated`` and ``Unavailable``; ValueError for a value that its column cannot hold.
         """
-        if self._locks_what_it_reads and isinstance(statement, sa.Select):
-            statement = statement.with_for_update()
+        if isinstance(statement, sa.Select):
+            if self._reading is Reading.LOCKED:
+                statement = statement.with_for_update()
+        elif self._reading is Reading.SNAPSHOT:
+            message = "what only reads may not write"
+            raise RuntimeError(message)
         connection = self._open()
         try:
             return await connection.execute(statement, parameters)

@@ -92,6 +92,14 @@ class Record(Protocol):
         """
         ...
 
+    async def read(self, work: Callable[[RecordTransaction], Awaitable[T]]) -> T:
+        """Run ``work``, which only reads, on one snapshot of what is committed, and return its answer.
+
+        It waits for no transaction, and none waits for it. Raises ``RuntimeError`` where ``work`` writes, otherwise as
+        ``transact``.
+        """
+        ...
+
     async def ping(self) -> None:
         """Return when the database answers. Raises ``Unavailable``."""
         ...

@@ -15,10 +15,11 @@ class RevocationPublisher(Protocol):
     called ``mark_complete``.
     """
 
-    async def publish(self, revocation: Revocation) -> FeedPosition:
-        """Put a revocation in force and return the position that includes it.
+    async def publish(self, revocation: Revocation, *more: Revocation) -> FeedPosition:
+        """Put revocations in force, as many at once as there are, and return the position that includes them.
 
-        Publishing what is in force already is harmless. Raises ``Unavailable`` when that could not be confirmed.
+        Publishing what is in force already is harmless. Raises ``Unavailable`` when that could not be confirmed: any
+        of them may be in force then.
         """
         ...
 

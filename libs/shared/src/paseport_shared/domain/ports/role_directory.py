@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from paseport.subject import SubjectDirectory, SubjectState
@@ -15,6 +16,10 @@ class RoleDirectory(SubjectDirectory, Protocol):
 
     async def put(self, state: SubjectState) -> bool:
         """Store a state unless the one held has the same or a newer ``revision``; say whether it was stored."""
+        ...
+
+    async def put_all(self, states: Sequence[SubjectState]) -> None:
+        """Do with several states, in few steps, what ``put`` does with one."""
         ...
 
     async def mark_complete(self) -> None:
