@@ -15,6 +15,7 @@ from http_client import Answer, Lost, Way, request
 from paseport.secret import Secret
 from paseport_shared.domain.models.refresh_token import PresentedToken, parse_refresh_token
 from paseport_testkit.harness.accounts import Account
+from paseport_testkit.harness.standstill import HEARTBEAT
 
 GRACE_SECONDS: Final = 10.0
 """PASEPORT_REFRESH_GRACE as it is by default."""
@@ -232,7 +233,11 @@ class Browser:
         return False
 
     def _judge_acceptance(self, session: Session, answer: Answer) -> None:
-        after = 0.0 if session.ended_at is None else answer.sent_at - session.ended_at
+        after = 0.0
+        if session.ended_at is not None:
+            # While nothing ran, nobody could be told.
+            after = answer.sent_at - session.ended_at
+            after -= HEARTBEAT.stood_still_seconds(session.ended_at, answer.sent_at)
         self.findings.accepted_for_seconds = max(self.findings.accepted_for_seconds, after)
         if after > REVOKED_WITHIN_SECONDS:
             self.findings.revoked_accepted.append(f"the api, {after:.2f} s after: {answer}, {self!r}")

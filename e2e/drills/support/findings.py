@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Protocol
 
+from paseport_testkit.harness.standstill import HEARTBEAT, Violated
+
 REVOKED_WITHIN_SECONDS: Final = 2.0
 """P2: how long after it was acknowledged a revocation may take to reach a verifier, at worst."""
 _SHOWN: Final = 5
@@ -72,10 +74,16 @@ class Findings:
         }
         return [f"{kind}: {what}" for kind, found in kinds.items() for what in found[:_SHOWN]]
 
+    def check(self) -> None:
+        """Raise ``Violated`` where there was something that must never happen."""
+        if problems := self.problems():
+            raise Violated("; ".join(problems))
+
     def line(self, name: str) -> str:
         """Return the one line that a drill prints."""
         seconds = (self.ended_at or time.monotonic()) - self.began_at
         waits = ", ".join(f"{what} {count}" for what, count in self.told_to_wait.items()) or "nobody"
+        still = HEARTBEAT.stood_still_seconds(self.began_at, self.ended_at)
         what, slowest = max(self.slowest.items(), key=lambda entry: entry[1], default=("none", 0.0))
         return (
             f"{name}: unavailable refresh {self.refresh_gap():.2f} s, verifying {self.verify_gap():.2f} s;"
@@ -83,7 +91,8 @@ class Findings:
             f" spent accepted {len(self.spent_accepted)}, logged out {len(self.logged_out)}"
             f" ({seconds:.0f} s, {len(self.refreshed_at)} refreshes, {len(self.verified_at)} calls,"
             f" {self.signed_out} sessions ended, told to wait: {waits}; {self.lost.total()} unanswered,"
-            f" slowest answer {slowest:.2f} s ({what}), a revoked token accepted for {self.accepted_for_seconds:.2f} s)"
+            f" slowest answer {slowest:.2f} s ({what}), a revoked token accepted for {self.accepted_for_seconds:.2f} s,"
+            f" the machine stood still for {still:.1f} s)"
         )
 
     def _longest_gap(self, moments: Sequence[float], since: float | None, until: float | None) -> float:
