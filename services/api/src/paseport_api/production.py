@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 import httpx
@@ -29,9 +28,6 @@ from paseport_shared.adapters.issuer.handovers import IssuerHandovers
 from paseport_shared.adapters.issuer.internal_client import FEED_PATH, PRINCIPALS_PATH, InternalClient
 from paseport_shared.adapters.issuer.issuer_monitor import IssuerMonitor
 from paseport_shared.adapters.issuer.usernames import IssuerUsernames
-from paseport_shared.adapters.policy_file.policy_file import PolicyFile
-from paseport_shared.adapters.policy_file.policy_text import PolicyProblems
-from paseport_shared.adapters.re2.pattern_matcher import Re2PatternMatcher
 from paseport_shared.adapters.redis.api_key_directory import RedisApiKeyDirectory
 from paseport_shared.adapters.redis.api_key_usage import RedisApiKeyUsage
 from paseport_shared.adapters.redis.decision_log import RedisDecisionLog
@@ -39,10 +35,10 @@ from paseport_shared.adapters.redis.session_store import RedisSessionStore
 from paseport_shared.adapters.redis.shared_rates import RedisSharedRates
 from paseport_shared.adapters.system.randomness import SystemRandomness
 from paseport_shared.domain.models.client import api_audience
-from paseport_shared.http.process import CannotStart
 from paseport_shared.wiring import redis_settings
 
 from paseport_api.app import Api
+from paseport_api.policies import open_policies
 from paseport_api.settings import ProductionSettings
 from paseport_api.wiring import ApiAdapters, EdgeAdapters
 
@@ -101,11 +97,3 @@ async def open_api(settings: ProductionSettings) -> AsyncIterator[Api]:
         api = Api(settings.api, adapters)
         api.metrics.watch_policy(policies)
         yield api
-
-
-def open_policies(file: Path | None) -> PolicyFile:
-    """Return the rules of a file. Raises ``CannotStart`` with every line of it that cannot be used (FA-22)."""
-    try:
-        return PolicyFile(file, Re2PatternMatcher())
-    except PolicyProblems as problems:
-        raise CannotStart("\n".join(["the policy file cannot be used", *problems.lines])) from problems

@@ -6,6 +6,7 @@ Vault a key file; use cases, handlers and the split between issuer and api are t
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -25,7 +26,7 @@ from paseport.token_cache import TokenCache
 from paseport.token_verifier import TokenVerifier
 from paseport.verifier import KEY_DOCUMENT_PATH
 from paseport_api.app import Api
-from paseport_api.production import open_policies
+from paseport_api.policies import open_policies
 from paseport_api.settings import Settings as ApiSettings
 from paseport_api.wiring import ApiAdapters, EdgeAdapters
 from paseport_issuer.app import Issuer
@@ -198,6 +199,11 @@ async def open_embedded(
             jobs={"keep signing keys": keys, "keep the keys of ID tokens": id_keys},
         )
         issuer = Issuer(issuer_settings, issuer_adapters)
+        # A thread hashes the first password while everything else is built, which takes as long.
+        ensuring = asyncio.create_task(
+            issuer.use.ensure_accounts(email=settings.admin_email, password=settings.admin_password, with_cli=True)
+        )
+        stack.push_async_callback(_ended, ensuring)
         for rotation in issuer.use.rotations.named().values():
             # A key file that was removed is not out of reach, it is gone: the new one signs (KR-06).
             await rotation.revoke_lost(_ACTOR)
@@ -262,9 +268,7 @@ async def open_embedded(
         api.metrics.watch_policy(policies)
         api_public, api_internal = api.public_app(), api.internal_app()
 
-        first_admin = await issuer.use.ensure_accounts(
-            email=settings.admin_email, password=settings.admin_password, with_cli=True
-        )
+        first_admin = await ensuring
         # The issuer first, so that it ends last: the api asks it until then, and what waits for the record goes there.
         for app in (issuer_public, issuer_internal, api_public, api_internal):
             await stack.enter_async_context(app.lifespan())
@@ -273,6 +277,12 @@ async def open_embedded(
             internal=InternalDispatch(port=internal_port, api=api_internal, issuer=issuer_internal),
             first_admin=first_admin,
         )
+
+
+async def _ended(task: asyncio.Task[FirstAdmin | None]) -> None:
+    """Leave nothing running where a start fails half-way."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _next_version(record: Record, key_name: str) -> int:

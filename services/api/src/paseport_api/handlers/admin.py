@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from litestar import Router, get
+from litestar import get
 from litestar.di import NamedDependency
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.http.bearer import require_role, require_scope
+from paseport_shared.http.router import Router
 
 from paseport_api.handlers.decisions import decisions
 from paseport_api.handlers.schemas.revocations import RevocationsResponse

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from litestar import Router, post
+from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.http.bearer import require_role, require_scope
+from paseport_shared.http.router import Router
 
 from paseport_api.handlers.schemas.policy import ExplainRequest, ExplainResponse
 from paseport_api.use_cases.explain_policy import ExplainPolicy

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response, Router, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from paseport.principal import Principal
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.http.bearer import require_role, require_scope
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.etag import etag, expected_revision
 from paseport_issuer.handlers.foreign_callers import accept_foreign_callers

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.cookies import Cookies
 from paseport_issuer.handlers.oauth_form import parse_parameters

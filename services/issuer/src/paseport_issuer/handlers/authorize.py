@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from litestar import Request, Response, Router, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from paseport.secret import Secret
@@ -13,6 +13,7 @@ from paseport_shared.domain.errors import InvalidRequest
 from paseport_shared.domain.models.authorization import AuthorizationResponse
 from paseport_shared.http.client_address import client_address
 from paseport_shared.http.origin import require_own_origin
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.cookies import Cookies
 from paseport_issuer.handlers.oauth_form import is_form, parse_parameters

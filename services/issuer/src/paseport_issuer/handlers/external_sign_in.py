@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from litestar import MediaType, Request, Response, Router, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from paseport_shared.domain.errors import AuthError, InvalidRequest
@@ -13,6 +13,7 @@ from paseport_shared.domain.models.identifiers import is_id128
 from paseport_shared.http.bearer import require_scope
 from paseport_shared.http.client_address import client_address
 from paseport_shared.http.origin import require_own_origin
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.authorize import cookies_of, step
 from paseport_issuer.handlers.cookies import Cookies

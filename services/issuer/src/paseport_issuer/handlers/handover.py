@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from paseport_shared.domain.errors import InvalidRequest
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.cookies import Cookies
 from paseport_issuer.handlers.oauth_form import parse_parameters

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from litestar import Router, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.http.bearer import require_role, require_scope
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.schemas.signing_keys import (
     KeyListResponse,

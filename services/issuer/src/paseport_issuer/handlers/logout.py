@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from litestar import Request, Response, Router, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from paseport_shared.domain.errors import InvalidRequest
 from paseport_shared.http.origin import require_own_origin
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.authorize import cookies_of
 from paseport_issuer.handlers.cookies import Cookies

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from litestar import Router, delete, get, post
+from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from paseport.principal import Principal
 from paseport_shared.http.bearer import require_scope
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.schemas.external_sign_in import OwnIdentitiesResponse
 from paseport_issuer.handlers.schemas.me import AccessResponse, ConsentListResponse

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import MediaType, Request, Response, Router, post
+from litestar import MediaType, Request, Response, post
 from litestar.di import NamedDependency
 from paseport.secret import Secret
 from paseport_shared.domain.errors import UnauthorizedClient, UnsupportedGrantType
 from paseport_shared.domain.models.client import Client, GrantType
 from paseport_shared.http.openapi import DESCRIBES_REFUSALS
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.oauth_errors import REFUSED, oauth_exception_handlers
 from paseport_issuer.handlers.oauth_form import OAuthForm, client_credentials, read_form

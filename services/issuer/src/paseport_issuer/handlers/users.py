@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response, Router, delete, get, patch, post, put
+from litestar import Request, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from paseport.secret import Secret
@@ -13,6 +13,7 @@ from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.domain.models.user import User
 from paseport_shared.http.bearer import require_role, require_scope
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.etag import etag, expected_revision
 from paseport_issuer.handlers.fresh_sign_in import require_recent_sign_in

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from paseport_shared.domain.models.audit import Actor
 from paseport_shared.domain.models.client import Client
 from paseport_shared.domain.models.roles import ADMIN
 from paseport_shared.http.bearer import require_role, require_scope
+from paseport_shared.http.router import Router
 
 from paseport_issuer.handlers.etag import etag, expected_revision
 from paseport_issuer.handlers.schemas.client_query import parse_client_query
