@@ -64,8 +64,10 @@ test-http: $(PYTHON_READY) $(SPA_BUILT) $(E2E_READY) services ## The services ov
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(PROCESSES) services/*/tests/http
 
 test-drills: $(PYTHON_READY) services ## The whole installation while its parts fail
-	$(BIN)/pytest --numprocesses 3 --dist loadfile e2e/drills/failure_table
-	$(BIN)/pytest --numprocesses 2 --dist loadfile e2e/drills --ignore e2e/drills/failure_table
+	@failed=; \
+	$(BIN)/pytest --numprocesses 3 --dist loadfile e2e/drills/failure_table || failed=1; \
+	$(BIN)/pytest --numprocesses 2 --dist loadfile e2e/drills --ignore e2e/drills/failure_table || failed=1; \
+	[ -z "$$failed" ]
 
 drills: $(PYTHON_READY) services ## A hundred failovers under load; takes a quarter of an hour
 	PASEPORT_DRILL_KILLS=100 $(BIN)/pytest -s -o faulthandler_timeout=1800 e2e/drills/test_redis_primary.py -k again_and_again

@@ -34,7 +34,7 @@ PAIRS: Final = 1
 """Two browsers of one account, of which one signs out everywhere."""
 _SHORTEST_SECONDS: Final = 2.0
 _LONGEST_SECONDS: Final = 6.0
-"""How long somebody who leaves stays before. Each sign-in costs a quarter of a second of processor time."""
+"""How long somebody who leaves stays before."""
 _SHARED_ACCOUNTS: Final = 3
 PERIOD_SECONDS: Final = 0.2
 """How often a browser that stays refreshes and, beside that, calls the api."""

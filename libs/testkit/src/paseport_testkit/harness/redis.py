@@ -539,7 +539,7 @@ class RedisCluster:
                 f"sentinel announce-ip {HOST}",
                 f"sentinel announce-port {place.announced_port}",
                 f"sentinel monitor {group} {HOST} {primary_port} {_QUORUM}",
-                f"sentinel down-after-milliseconds {group} 1000",
+                f"sentinel down-after-milliseconds {group} 2000",
                 f"sentinel failover-timeout {group} 3000",
                 f"sentinel parallel-syncs {group} 2",
                 *self.sentinel_users.lines(group, self.users),
