@@ -26,6 +26,13 @@ note() {
     echo "$2 $((SECONDS - $3))" >"$logs/$1.result"
 }
 
+# Set `processor` to the seconds that this shell and everything it has waited for took so far. A subshell would ask for
+# its own.
+look_at_processor() {
+    times >"$logs/times"
+    processor=$(tr 'ms' '  ' <"$logs/times" | awk '{ sum += 60 * ($1 + $3) + $2 + $4 } END { printf "%d", sum }')
+}
+
 run_beside() {
     local part started result
     for part in "$@"; do
@@ -40,6 +47,8 @@ failed=()
 for group in "$@"; do
     IFS=+ read -ra parts <<<"$group"
     first=${parts[0]}
+    look_at_processor
+    before=$processor
     run_beside "${parts[@]:1}" &
     beside=$!
     say "make $first"
@@ -47,6 +56,7 @@ for group in "$@"; do
     "${MAKE:-make}" --no-print-directory "$first" 2>&1 | tee "$logs/$first" || result=FAILED
     note "$first" "$result" "$started"
     wait "$beside"
+    look_at_processor
     for part in "${parts[@]}"; do
         if [ "$part" != "$first" ]; then
             say "make $part, beside $first"
@@ -56,6 +66,7 @@ for group in "$@"; do
         [ "$result" = passed ] || failed+=("$part")
         summary+=("$(printf '%-14s %-7s %4d s' "$part" "$result" "$seconds")")
     done
+    summary[-1]+=", $((processor - before)) s of processor time"
 done
 
 for part in "${failed[@]}"; do
