@@ -28,9 +28,10 @@ class Router(litestar.Router):
                 handlers[id(handler)].owner = mine
             return handlers[id(handler)]
 
-        mine.routes = [
-            HTTPRoute(path=route.path, route_handlers=[own(handler) for handler in route.route_handlers])
-            for route in self.routes
-            if isinstance(route, HTTPRoute)
-        ]
+        mine.routes = []
+        for route in self.routes:
+            if not isinstance(route, HTTPRoute):
+                message = f"{route.path} is no route of HTTP"
+                raise TypeError(message)
+            mine.routes.append(HTTPRoute(path=route.path, route_handlers=list(map(own, route.route_handlers))))
         return mine

@@ -31,15 +31,13 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self._late: list[tuple[float, float]] = []
-        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def started(self) -> Self:
         """Begin to beat, unless it does already."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-                self._thread.start()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+            self._thread.start()
         return self
 
     def stood_still_seconds(self, since: float, until: float | None = None) -> float:

@@ -22,6 +22,7 @@ from paseport.redis.wire import Wire, pack
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CONFIRMED_FOR_SECONDS: Final = 0.5
 _TURNS_TO_CLOSE: Final = 4
+_AT_ONE_STEP: Final = 200
 
 
 class RedisAccess:
@@ -77,6 +78,16 @@ class RedisAccess:
         if outcome.lacking is not None:
             raise Unavailable(outcome.lacking)
         return outcome.replies
+
+    async def confirm_in_steps(self, commands: Sequence[Command | ScriptCall]) -> list[Reply]:
+        """Run many commands as ``confirm`` does, so many to a round trip that others wait a few milliseconds for them.
+
+        Where it raises, some may have run.
+        """
+        replies: list[Reply] = []
+        for begin in range(0, len(commands), _AT_ONE_STEP):
+            replies += await self.confirm(*commands[begin : begin + _AT_ONE_STEP])
+        return replies
 
     async def attempt(self, *commands: Command | ScriptCall) -> Outcome:
         """Run commands as ``confirm`` does, and tell what they answered also where no replica confirms."""

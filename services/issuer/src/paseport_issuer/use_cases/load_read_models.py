@@ -110,13 +110,14 @@ class LoadReadModels:
             last = entries[-1].id
         await self._api_keys.mark_complete()
 
-    async def _in_force(self) -> tuple[Revocation, ...]:
+    async def _in_force(self) -> dict[Revocation, None]:
+        """Return what the record and the own copy name, each once."""
         now = self._clock.now()
 
         async def on_record(transaction: RecordTransaction) -> tuple[Revocation, ...]:
             return await transaction.revocations.in_force(now)
 
-        return (*await self._record.read(on_record), *self._revocations.in_force(now))
+        return dict.fromkeys((*await self._record.read(on_record), *self._revocations.in_force(now)))
 
     async def _states(self, after: UUID | None) -> tuple[SubjectState, ...]:
         async def read(transaction: RecordTransaction) -> tuple[SubjectState, ...]:

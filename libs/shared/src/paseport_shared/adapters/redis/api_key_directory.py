@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Final
 
 from paseport.redis.access import RedisAccess
@@ -14,8 +13,6 @@ from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.api_key import ApiKey, ApiKeyEntry
 
 NAMESPACE: Final = "api_key"
-_BATCH: Final = 100
-"""Entries that are stored with one round trip: others wait behind them for a few milliseconds."""
 
 _STORE: Final = Script("""
 -- A late writer never brings an older state back. Revisions count changes of one key: they stay below 2^53, up to which
@@ -63,11 +60,9 @@ class RedisApiKeyDirectory:
         return bool(count)
 
     async def put(self, entries: Sequence[ApiKeyEntry]) -> None:
-        """See ``ApiKeyDirectory.put``. A hundred at a time; some may be stored where it raises."""
-        following = iter(entries)
-        while batch := [*islice(following, _BATCH)]:
-            # Confirmed also where nothing is stored: what is held may be from an attempt that was not.
-            await self._access.confirm(*(command for entry in batch for command in self._storing(entry)))
+        """See ``ApiKeyDirectory.put``. Some may be stored where it raises."""
+        # Confirmed also where nothing is stored: what is held may be from an attempt that was not.
+        await self._access.confirm_in_steps([command for entry in entries for command in self._storing(entry)])
 
     async def mark_complete(self) -> None:
         """See ``ApiKeyDirectory.mark_complete``."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from paseport.redis.access import RedisAccess
 from paseport.redis.feed_scripts import SUBJECT_PREFIX
 from paseport.redis.moments import microseconds
 from paseport.redis.revocation_feed import NAMESPACE, RedisRevocationFeed
-from paseport.redis.script import Reply, ScriptCall
+from paseport.redis.script import ScriptCall
 from paseport.revocation import FeedPosition, Revocation, SubjectChange
 
 from paseport_shared.adapters.redis.feed_scripts import ADD, ANNOUNCE, EPOCH, IS_COMPLETE, MARK_COMPLETE
 
 INCREMENTS_KEPT: Final = 4096
-_TOGETHER: Final = 200
-"""Revocations in one round trip: Redis serves nobody else meanwhile, a few milliseconds."""
 
 
 class RedisRevocationPublisher(RedisRevocationFeed):
@@ -30,12 +27,9 @@ class RedisRevocationPublisher(RedisRevocationFeed):
 
     async def publish(self, revocation: Revocation, *more: Revocation) -> FeedPosition:
         """Put revocations in force and return the position that includes them."""
-        adding = [self._add(one) for one in (revocation, *more)]
-        positions: Sequence[Reply] = ()
-        for begin in range(0, len(adding), _TOGETHER):
-            # Confirmed also where they are in force already: an earlier attempt may not have been.
-            positions = await self._access.confirm(*adding[begin : begin + _TOGETHER])
-        epoch, seq = positions[-1]
+        # Confirmed also where they are in force already: an earlier attempt may not have been.
+        *_, position = await self._access.confirm_in_steps([self._add(one) for one in (revocation, *more)])
+        epoch, seq = position
         return FeedPosition(int(epoch), int(seq))
 
     async def announce(self, change: SubjectChange) -> FeedPosition:

@@ -9,8 +9,6 @@ from paseport.redis.script import Script, ScriptCall
 from paseport.redis.subject_directory import RedisSubjectDirectory, encode_state
 from paseport.subject import SubjectState
 
-_TOGETHER: Final = 200
-"""States in one round trip: Redis serves nobody else meanwhile, a few milliseconds."""
 _PUT: Final = Script("""
 -- A late writer never brings an older state back. Revisions count changes of one user: they stay below 2^53, up to
 -- which Lua's numbers are exact.
@@ -33,8 +31,7 @@ class RedisRoleDirectory(RedisSubjectDirectory):
 
     async def put_all(self, states: Sequence[SubjectState]) -> None:
         """Store those that are newer than what is held."""
-        for begin in range(0, len(states), _TOGETHER):
-            await self._access.confirm(*(self._put(state) for state in states[begin : begin + _TOGETHER]))
+        await self._access.confirm_in_steps([self._put(state) for state in states])
 
     async def mark_complete(self) -> None:
         """Declare that every subject of the record has an entry."""
