@@ -1,12 +1,17 @@
 """A test with deadlines is done again where the machine stood still, and nothing else is excused."""
 
+import os
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 from pathlib import Path
 
 import pytest
 from paseport_testkit.harness.repository import ROOT
+from paseport_testkit.harness.standstill import Heartbeat
+from paseport_testkit.harness.waiting import wait_until
 
 STANDING_STILL = """
 import os, subprocess, time
@@ -50,6 +55,36 @@ def test_it():
         ),
         (
             """
+@pytest.fixture
+def asked_for():
+    if not BEGAN.exists():
+        stand_still(1)
+        assert False, "too late"
+
+@pytest.mark.deadlines
+def test_it(asked_for):
+    pass
+""",
+            "1 passed, 1 rerun",
+        ),
+        (
+            """
+@pytest.mark.deadlines
+def test_before_it():
+    if not BEGAN.exists():
+        stand_still(1)
+
+@pytest.mark.deadlines
+def test_it():
+    again = BEGAN.with_name("again")
+    if not again.exists():
+        again.touch()
+        assert False, "too late"
+""",
+            "2 passed, 1 rerun",
+        ),
+        (
+            """
 @pytest.mark.deadlines
 def test_it():
     if not BEGAN.exists():
@@ -78,7 +113,7 @@ def test_it():
             "1 failed",
         ),
     ],
-    ids=["a deadline", "what must never happen", "without standing still", "no deadline"],
+    ids=["a deadline", "what it asks for", "the aftermath", "what must never happen", "no standstill", "no deadline"],
 )
 def test_only_a_missed_deadline_is_excused_by_a_machine_that_stood_still(
     tmp_path: Path, test: str, outcome: str
@@ -86,3 +121,33 @@ def test_only_a_missed_deadline_is_excused_by_a_machine_that_stood_still(
     lines = run(tmp_path, test).splitlines()
 
     assert lines[-1].strip("= ").startswith(outcome), "\n".join(lines)
+
+
+def test_it_beats_on_each_processor() -> None:
+    """One that is not served is noticed whatever the others do: a process may be waiting for just that one."""
+    before = set(threading.enumerate())
+    Heartbeat().started()
+    beating = set(threading.enumerate()) - before
+
+    def processors() -> list[set[int]]:
+        return sorted((os.sched_getaffinity(thread.native_id or 0) for thread in beating), key=min)
+
+    wait_until(
+        "each has a processor of its own",
+        lambda: None if processors() == [{one} for one in sorted(os.sched_getaffinity(0))] else str(processors()),
+        10,
+    )
+
+
+def test_processors_that_stand_still_at_once_do_so_once() -> None:
+    heartbeat = Heartbeat()
+    heartbeat._late = [(10.0, 12.0), (11.0, 13.0), (20.0, 21.0)]
+
+    assert heartbeat.stood_still_seconds(11.5, 20.5) == 2.0
+
+
+def test_a_processor_that_stands_still_now_is_noticed() -> None:
+    heartbeat = Heartbeat()
+    heartbeat._due = {0: time.monotonic() - 3}
+
+    assert heartbeat.stood_still_seconds(time.monotonic() - 2) >= 2.0

@@ -1,18 +1,22 @@
 """Noticing that the machine stands still: what a test measures then says nothing about the product.
 
 In a virtual machine that is not served for two seconds every deadline passes at once, and Sentinels that wake up then
-do nothing for half a minute (their TILT mode). Tests with deadlines are marked ``deadlines``; one that fails while this
-notices a standstill is done again.
+do nothing for half a minute (their TILT mode). It is as bad where only one of its processors is not served: a process
+that ran there waits for it, whatever the others do. Tests with deadlines are marked ``deadlines``; one that fails while
+this notices a standstill, or soon after it, is done again.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import Final, Self
 
 EXCUSE_SECONDS: Final = 0.5
 """Standing still for less than this in all misses no deadline of a second or more."""
+AFTERMATH_SECONDS: Final = 30.0
+"""For so long Sentinels do nothing after a standstill."""
 _BEAT_SECONDS: Final = 0.05
 _NOTICED_SECONDS: Final = 0.1
 """A beat that is late by less only waited for its turn."""
@@ -27,32 +31,54 @@ class Violated(AssertionError):
 
 
 class Heartbeat:
-    """A thread that should wake up twenty times a second, and notes by how much it is late."""
+    """A thread on each processor that should wake up twenty times a second, and notes by how much it is late."""
 
     def __init__(self) -> None:
         self._late: list[tuple[float, float]] = []
-        self._thread: threading.Thread | None = None
+        self._due: dict[int, float] = {}
 
     def started(self) -> Self:
         """Begin to beat, unless it does already."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-            self._thread.start()
+        if not self._due:
+            for processor in _processors():
+                self._due[processor] = time.monotonic() + _BEAT_SECONDS
+                name = f"heartbeat-{processor}"
+                threading.Thread(target=self._beat, args=(processor,), name=name, daemon=True).start()
         return self
 
     def stood_still_seconds(self, since: float, until: float | None = None) -> float:
-        """Return for how long nothing ran between two moments of the monotonic clock, as far as that was noticed."""
-        end = time.monotonic() if until is None else until
-        return sum(max(0.0, min(end, awake) - max(since, asleep)) for asleep, awake in tuple(self._late))
+        """Return for how long a processor did not run between two moments of the monotonic clock.
 
-    def _beat(self) -> None:
-        due = time.monotonic() + _BEAT_SECONDS
+        That is: as far as it was noticed; and two that stood still at the same time did so once.
+        """
+        now = time.monotonic()
+        end = now if until is None else until
+        # One may stand still now.
+        late = [*self._late, *((due, now) for due in self._due.values() if now - due > _NOTICED_SECONDS)]
+        seconds = 0.0
+        for asleep, awake in sorted(late):
+            seconds += max(0.0, min(end, awake) - max(since, asleep))
+            since = max(since, awake)
+        return seconds
+
+    def _beat(self, processor: int) -> None:
+        if processor != _ANY:
+            os.sched_setaffinity(0, {processor})
         while True:
+            due = self._due[processor]
             time.sleep(max(0.0, due - time.monotonic()))
             now = time.monotonic()
             if now - due > _NOTICED_SECONDS:
                 self._late.append((due, now))
-            due = now + _BEAT_SECONDS
+            self._due[processor] = now + _BEAT_SECONDS
+
+
+_ANY: Final = -1
+
+
+def _processors() -> list[int]:
+    """Those that this process may use, where the system tells and lets a thread choose (Linux)."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [_ANY]
 
 
 HEARTBEAT: Final = Heartbeat()
