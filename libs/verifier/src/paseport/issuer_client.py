@@ -42,11 +42,12 @@ def open_http_client(
     to the issuer and nowhere else. Whom to trust may come from there (``SSL_CERT_FILE``, ``SSL_CERT_DIR``, as for
     OpenSSL), or with ``ssl_context``. One process passes a ``transport`` that calls the issuer's app directly.
     """
+    # Made here: without `trust_env` httpx would not look at these two either. A transport has its own, or needs none.
+    tls = True if transport is not None else ssl_context or httpx.create_ssl_context()
     return httpx.AsyncClient(
         base_url=base_url,
         transport=transport,
-        # Made here: without `trust_env` httpx would not look at these two either.
-        verify=ssl_context or httpx.create_ssl_context(),
+        verify=tls,
         timeout=DEADLINE_SECONDS,
         limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
         follow_redirects=False,
