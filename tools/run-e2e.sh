@@ -36,7 +36,10 @@ fi
 
 say "Journeys on the embedded mode"
 embedded=passed
-(cd e2e && npm test) || embedded=FAILED
+if ! (cd e2e && npm test); then
+    embedded=FAILED
+    grep -E '"level":"(warning|error|critical)"' e2e/test-results/embedded/paseport.log | tail -n 40 >&2 || true
+fi
 
 production=passed
 if [ -n "$beside" ]; then

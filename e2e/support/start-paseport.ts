@@ -6,13 +6,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { FullConfig } from '@playwright/test';
 import { installation, isNamed, name } from './installation';
 import { rules } from './proxy';
 import { nameUpstream, type UpstreamAddresses } from './upstream';
@@ -23,12 +24,14 @@ const providers = fileURLToPath(new URL('../upstream/serve.js', import.meta.url)
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 10_000;
 
-export default async function startPaseport(): Promise<() => Promise<void>> {
+export default async function startPaseport({ projects }: FullConfig): Promise<() => Promise<void>> {
 	if (isNamed()) {
 		await ready(installation().url, () => null);
 		return async () => {};
 	}
 
+	const outputDir = projects[0]!.outputDir;
+	await mkdir(outputDir, { recursive: true });
 	const folder = await mkdtemp(join(tmpdir(), 'paseport-e2e-'));
 	const [port, internalPort] = await freePorts(2);
 	const url = `http://localhost:${port}`;
@@ -74,6 +77,8 @@ export default async function startPaseport(): Promise<() => Promise<void>> {
 		await end(server);
 		await end(upstream.process);
 		await output.close();
+		// For whoever looks into a journey that failed (tools/run-e2e.sh shows its warnings).
+		await copyFile(log, join(outputDir, 'paseport.log'));
 		await rm(folder, { recursive: true, force: true });
 	}
 
