@@ -17,10 +17,9 @@ FRONTEND_READY := frontend/node_modules/.setup-done
 E2E_READY := e2e/node_modules/.setup-done
 SPA_BUILT := frontend/build/.build-done
 
-# A file's tests stay together: they share what they started. One process more than processors, and two where tests
-# wait for servers; each starts servers of its own, hence the bound. Files go in order: those of few and long tests are
-# not last.
-PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 : 4)))
+# A file's tests stay together: they share what they started. Two processes more than processors, because tests wait for
+# servers; each starts servers of its own, hence the bound. Files go in order: those of few and long tests are not last.
+PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 2 : 5)))
 SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder --numprocesses
 test-unit test-http test-drills e2e conformance drills: export TMPDIR := $(shell tools/scratch.sh)
 
@@ -58,10 +57,10 @@ contracts: $(PYTHON_READY) ## Which package may import which (.importlinter)
 	$(BIN)/lint-imports --no-logo
 
 test-unit: $(PYTHON_READY) $(E2E_READY) services ## Domain, port contracts, adapters, use cases
-	$(BIN)/pytest $(SIDE_BY_SIDE) $$(($(PROCESSES) + 1)) libs services --ignore-glob='*/tests/http'
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(PROCESSES) libs services --ignore-glob='*/tests/http'
 
 test-http: $(PYTHON_READY) $(SPA_BUILT) $(E2E_READY) services ## The services over HTTP
-	$(BIN)/pytest $(SIDE_BY_SIDE) $(PROCESSES) services/*/tests/http
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(PROCESSES) services/{standalone,api,issuer}/tests/http
 
 test-drills: $(PYTHON_READY) services ## The whole installation while its parts fail
 	@failed=; \

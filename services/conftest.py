@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import pytest
+from litestar import Litestar
 from litestar._signature import SignatureModel
 from litestar.handlers import BaseRouteHandler
 from litestar.utils.signature import ParsedSignature
@@ -16,13 +17,38 @@ from litestar.utils.signature import ParsedSignature
 def handlers_are_read_once() -> Iterator[None]:
     """A run builds thousands of apps of the same handlers, and Litestar reads their signatures anew for each.
 
-    It also compares each dependency with all others, once for each handler. The processes that tests start do that.
+    It also compares each dependency with all others, once for each handler, and prepares every route, of which a test
+    uses two or three. The processes that tests start do that.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ParsedSignature, "from_fn", _once_for_each_function(ParsedSignature.from_fn))
         patch.setattr(SignatureModel, "create", _once_for_each_function(SignatureModel.create))
         patch.setattr(BaseRouteHandler, "_validate_dependency_is_unique", staticmethod(lambda **_: None))
+        patch.setattr(BaseRouteHandler, "on_registration", _register)
+        patch.setattr(BaseRouteHandler, "create_kwargs_model", _on_demand(BaseRouteHandler.create_kwargs_model))
         yield
+
+
+def _register(handler: BaseRouteHandler, _: Litestar) -> None:
+    """What else Litestar does here it does when it is first asked."""
+    handler._validate_handler_function()
+    handler.resolve_opts()
+
+
+class _OnDemand:
+    """Stands for something that is made when it is first used."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        if "_made" not in self.__dict__:
+            self._made = self._make()
+        return getattr(self._made, name)
+
+
+def _on_demand(make: Callable[..., Any]) -> Callable[..., _OnDemand]:
+    return lambda *args, **kwargs: _OnDemand(lambda: make(*args, **kwargs))
 
 
 def _once_for_each_function(read: Callable[..., Any]) -> Callable[..., Any]:

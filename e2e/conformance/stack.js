@@ -53,6 +53,8 @@ async function start() {
 		OAUTH_CLIENTS_JSON_FILE: file,
 		// Every module signs in from one address; the limit itself has tests of its own.
 		PASEPORT_LOGIN_ATTEMPTS_PER_ADDRESS: '100000',
+		// So does every module, which is what most of its time would go into.
+		PASEPORT_PASSWORD_WORK_FACTOR: '10',
 		// Redis may be given no processor for a while, as in tools/with-stack.sh.
 		PASEPORT_REDIS_TIMEOUT_MS: '2000'
 	};

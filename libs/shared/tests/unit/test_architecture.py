@@ -1,11 +1,12 @@
 """The import contracts of .importlinter hold, and each of them fails when somebody breaks it.
 
-Every case works on a copy of the packages: one forbidden import is added in a module of its own, the linter must then
-name exactly the rule that forbids it.
+It is a copy of the packages that is damaged: forbidden imports are added, each in a module of its own, and the linter
+must name each below the rule that forbids it.
 """
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,8 +106,8 @@ def copied_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def broken_contracts(folder: Path) -> set[str]:
-    """Run the linter there and return the names of the contracts that it reports as broken."""
+def broken_contracts(folder: Path) -> dict[str, str]:
+    """Run the linter there and return what it says of each contract that it reports as broken, by their names."""
     run = subprocess.run(
         [Path(sys.executable).parent / "lint-imports", "--no-logo", "--cache-dir", folder / ".cache"],
         cwd=folder,
@@ -122,33 +123,49 @@ def broken_contracts(folder: Path) -> set[str]:
     assert set(verdicts) == names, run.stdout + run.stderr
     broken = {name for name, verdict in verdicts.items() if verdict == "BROKEN"}
     assert (run.returncode == 0) == (not broken), run.stdout + run.stderr
-    return broken
+    _, *details = re.split(rf"^({'|'.join(map(re.escape, broken))})\n-+\n", run.stdout, flags=re.MULTILINE)
+    said = dict(zip(details[::2], details[1::2], strict=True)) if broken else {}
+    assert set(said) == broken, run.stdout
+    return said
 
 
 def test_every_contract_holds_for_the_code_as_it_is(copied_packages: Path) -> None:
-    assert broken_contracts(copied_packages) == set()
+    assert broken_contracts(copied_packages) == {}
 
 
 def test_every_contract_has_a_case_that_breaks_it() -> None:
     assert {contract for contract, _, _ in INTRUSIONS} == set(contract_names())
 
 
-@pytest.mark.parametrize(("contract", "package", "statement"), INTRUSIONS)
-def test_a_forbidden_import_breaks_its_contract(
-    copied_packages: Path, contract: str, package: str, statement: str
-) -> None:
-    place = copied_packages / package
-    assert place.exists(), f"the case names something that does not exist: {package}"
-    intruder = place / "intruder.py" if place.is_dir() else place
-    before = "" if place.is_dir() else place.read_text()
+def test_a_forbidden_import_breaks_its_contract(copied_packages: Path) -> None:
+    """Contracts see all intruders at once, and each contract says who broke it."""
+    intruders = [
+        intrude(copied_packages / place, f"intruder_{number}", statement)
+        for number, (_, place, statement) in enumerate(INTRUSIONS)
+    ]
 
-    intruder.write_text(f"{before}\n{statement}\n")
-    try:
-        broken = broken_contracts(copied_packages)
-    finally:
-        if before:
-            intruder.write_text(before)
-        else:
-            intruder.unlink()
+    said = broken_contracts(copied_packages)
 
-    assert contract_names()[contract] in broken
+    missed = [
+        (contract, intruder, statement)
+        for (contract, _, statement), intruder in zip(INTRUSIONS, intruders, strict=True)
+        if not re.search(
+            rf"\b{re.escape(intruder)} -> {re.escape(imported_by(statement))}", said[contract_names()[contract]]
+        )
+    ]
+    assert missed == []
+
+
+def intrude(place: Path, name: str, statement: str) -> str:
+    """Have a new module in a package, or the module that is named, import something. Return the module's name."""
+    assert place.exists(), f"the case names something that does not exist: {place}"
+    module = place / f"{name}.py" if place.is_dir() else place
+    module.write_text((module.read_text() if module.exists() else "") + f"\n{statement}\n")
+    package = next(parent for parent in module.parents if not (parent.parent / "__init__.py").exists())
+    return ".".join(module.relative_to(package.parent).with_suffix("").parts)
+
+
+def imported_by(statement: str) -> str:
+    """What an import statement imports, as the linter calls it: of a package of others it knows the first name."""
+    module = statement.removeprefix("import ")
+    return module if module.startswith("paseport") else module.partition(".")[0]

@@ -1,4 +1,4 @@
-"""The pytest plugin: real services as fixtures. Each starts at its first use and ends with the test run.
+"""The pytest plugin: real services as fixtures. Each starts at its first use and ends with the run, or says when.
 
 What a test does to a service (kill, pause, seal) is undone after the test, before the next one begins.
 """
@@ -92,9 +92,12 @@ def toxiproxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     yield from running_service(request, "toxiproxy", lambda: Toxiproxy(tmp_path_factory.mktemp("toxiproxy")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An installation with two issuers and two apis, whose links and whose Redis network can be cut."""
+    """An installation with two issuers and two apis, whose links and whose Redis network can be cut.
+
+    It ends with the tests of the file: it takes an eighth of a processor while nobody asks it anything.
+    """
     folder = tmp_path_factory.mktemp("installation")
     app = write_bare_app(folder / "app")
     yield from running_service(

@@ -29,7 +29,7 @@ async def test_the_first_token_is_there_within_five_seconds(installation: Instal
     del installation.settings["PASEPORT_PASSWORD_WORK_FACTOR"]
     began = time.monotonic()
 
-    async with installation.started() as paseport, paseport.client() as browser:
+    async with installation.started_by_an_operator() as paseport, paseport.client() as browser:
         assert await paseport.sign_in(browser, "admin", PASSWORD)
         seconds = time.monotonic() - began - paseport.waited_seconds()
 
@@ -114,7 +114,7 @@ async def test_an_access_token_of_an_earlier_start_is_not_worth_more_than_its_se
 async def test_a_signal_ends_it_in_order(installation: Installation, number: signal.Signals) -> None:
     """What was done last is on record, and the next start finds nothing left behind."""
     installation.settings["PASEPORT_ADMIN_PASSWORD"] = PASSWORD
-    async with installation.started() as paseport, paseport.client() as browser:
+    async with installation.started_by_an_operator() as paseport, paseport.client() as browser:
         await paseport.sign_in(browser, "admin", PASSWORD)
         await browser.post("/auth/v1/logout")
         code = await paseport.end(number)

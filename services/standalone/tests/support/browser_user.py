@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from installation import DEADLINE_SECONDS, Ended, Installation, Running
+from prepared_command import PreparedProcess, start_prepared
 
 _ADDRESS = re.compile(rb"(http\S+/oauth2/authorize\?\S+)")
 
@@ -17,7 +18,7 @@ _ADDRESS = re.compile(rb"(http\S+/oauth2/authorize\?\S+)")
 class LoginCommand:
     """A `paseport login` that waits for its browser."""
 
-    process: asyncio.subprocess.Process
+    process: PreparedProcess
     address: str
     """What it asks the person to open."""
 
@@ -42,13 +43,7 @@ class LoginCommand:
 
 async def begin_login(installation: Installation, *arguments: str) -> LoginCommand:
     """Start `paseport login` and read which address it shows."""
-    process = await asyncio.create_subprocess_exec(
-        *installation.command("login", "--no-browser", *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=installation.environment(),
-    )
+    process = await start_prepared(("login", "--no-browser", *arguments), installation.environment())
     assert process.stderr is not None
     seen = b""
     while not (found := _ADDRESS.search(seen)):

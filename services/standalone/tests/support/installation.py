@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 from built_app import write_build
-from prepared_command import run_prepared
+from prepared_command import PreparedProcess, run_prepared, start_prepared
 
 PROGRAM = Path(sys.executable).with_name("paseport")
 DEADLINE_SECONDS = 30.0
@@ -40,7 +40,7 @@ class Ended:
 class Running:
     """A process that serves."""
 
-    def __init__(self, process: asyncio.subprocess.Process, started: dict[str, Any]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | PreparedProcess, started: dict[str, Any]) -> None:
         self.process = process
         self.url: str = started["url"]
         self.internal_url: str = started["internal_url"]
@@ -126,6 +126,14 @@ class Installation:
     async def started(self, **settings: str) -> AsyncIterator[Running]:
         """Serve until the block ends. The log is added to ``log``."""
         with self.log.open("ab") as log:
+            process = await start_prepared(("run", "--json"), self.environment(**settings), log)
+        async with self._serving(process) as running:
+            yield running
+
+    @contextlib.asynccontextmanager
+    async def started_by_an_operator(self, **settings: str) -> AsyncIterator[Running]:
+        """As ``started``, by the program as it is installed."""
+        with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *self.command("run", "--json"),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -133,15 +141,19 @@ class Installation:
                 stderr=log,
                 env=self.environment(**settings),
             )
-        try:
-            running = Running(process, await asyncio.wait_for(self._read_start(process), DEADLINE_SECONDS))
+        async with self._serving(process) as running:
             yield running
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, process: asyncio.subprocess.Process | PreparedProcess) -> AsyncIterator[Running]:
+        try:
+            yield Running(process, await asyncio.wait_for(self._read_start(process), DEADLINE_SECONDS))
         finally:
             if process.returncode is None:
                 process.terminate()
             await asyncio.wait_for(process.wait(), DEADLINE_SECONDS)
 
-    async def _read_start(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
+    async def _read_start(self, process: asyncio.subprocess.Process | PreparedProcess) -> dict[str, Any]:
         assert process.stdout is not None
         text = ""
         while line := (await process.stdout.readline()).decode():
