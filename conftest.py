@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+from paseport.errors import AuthError
 from paseport_shared.adapters.outbound import guarded_client
 from paseport_testkit.harness.standstill import (
     AFTERMATH_SECONDS,
@@ -45,6 +46,28 @@ def authorities_are_read_once() -> Iterator[None]:
         yield
 
 
+_SERVICES: Final = frozenset(
+    {
+        "mariadb",
+        "partitionable_redis",
+        "redis_cluster",
+        "redis_node",
+        "sealable_vault",
+        "stack",
+        "toxiproxy",
+        "upstream",
+        "vault",
+    }
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who asks a real service has deadlines: it may be told to wait, and Sentinels may replace who stood still."""
+    for item in items:
+        if not _SERVICES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("deadlines")
+
+
 _BEGAN: Final = pytest.StashKey[float]()
 
 
@@ -77,3 +100,18 @@ def excusing_standstills(item: pytest.Item) -> Generator[None, object, object]:
             raise
         message = f"for {seconds:.1f} s"
         raise MachineStoodStill(message) from error
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure the reasons that our errors keep from callers."""
+    report = yield
+    if report.failed and call.excinfo is not None:
+        error: BaseException | None = call.excinfo.value
+        while error is not None:
+            if isinstance(error, AuthError):
+                report.sections.append((type(error).__name__, error.reason))
+            error = error.__cause__ or error.__context__
+    return report

@@ -11,6 +11,7 @@ from contracts.refresh_token_store import NO_GRACE, POLICY, a_family
 from contracts.support import NOW, SECOND, new_id
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
 from paseport.redis.access import RedisAccess
 from paseport.redis.moments import microseconds, span
 from paseport.redis.settings import RedisSettings
@@ -52,23 +53,21 @@ class RedisRotationWithLongGraceMachine(RedisRotationMachine):
     policy = replace(POLICY, grace=60 * SECOND)
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture
 def reached(redis_cluster: RedisCluster) -> Iterator[None]:
-    """The machines live on the cluster. They are no functions, so their fixture is an attribute."""
+    """The machines live on the cluster. Hypothesis makes them, so what they need is an attribute."""
     RedisRotationMachine.reached = unhurried(cluster_settings(redis_cluster))
     yield
     del RedisRotationMachine.reached
 
 
-# Fewer examples than the memory adapter gets: each step here is several round trips to three servers.
-_BRIEF = settings(max_examples=40, stateful_step_count=40, deadline=None)
-
-TestRotation = RedisRotationMachine.TestCase
-TestRotation.settings = _BRIEF
-TestRotationWithoutGrace = RedisRotationWithoutGraceMachine.TestCase
-TestRotationWithoutGrace.settings = _BRIEF
-TestRotationWithLongGrace = RedisRotationWithLongGraceMachine.TestCase
-TestRotationWithLongGrace.settings = _BRIEF
+@pytest.mark.usefixtures("reached")
+@pytest.mark.parametrize(
+    "machine", [RedisRotationMachine, RedisRotationWithoutGraceMachine, RedisRotationWithLongGraceMachine]
+)
+def test_whatever_happens_to_a_family_the_store_says_what_the_model_says(machine: type[RedisRotationMachine]) -> None:
+    # Fewer examples than the memory adapter gets: each step here is several round trips to three servers.
+    run_state_machine_as_test(machine, settings=settings(max_examples=40, stateful_step_count=40, deadline=None))
 
 
 GENERATIONS = st.one_of(st.integers(0, 20), st.integers(2**53 - 10, 2**53 + 10), st.just(MAX_GENERATION - 1))
