@@ -5,6 +5,7 @@ const {
 	CHROMIUM: chromium,
 	HEADLESS_CHROMIUM,
 	CI,
+	PASEPORT_E2E_DIVIDED: divided,
 	PASEPORT_E2E_STACK: stack,
 	PASEPORT_E2E_TRACE: trace
 } = process.env;
@@ -22,7 +23,7 @@ export default defineConfig({
 	ignoreSnapshots: process.platform !== 'linux',
 	updateSnapshots: 'none',
 	// The journeys of a file follow each other. Those of two files share the installation, and each has people of its own.
-	workers: 2,
+	workers: stack ? 3 : 2,
 	// A journey that passes at the second try hides a fault.
 	retries: 0,
 	forbidOnly: CI === 'true',
@@ -69,6 +70,8 @@ export default defineConfig({
 			// How pages look and whom they keep out is judged once, on the embedded mode, which in turn lacks the parts that
 			// `stack` is about.
 			testIgnore: stack ? ['stack/**', '**/screenshots.spec.ts', '**/accessibility.spec.ts'] : 'stack/**',
+			// Beside a run on the production topology (tools/run-e2e.sh) this size has what that one leaves out.
+			...(divided && !stack ? { grep: /@embedded|(?:screenshots|accessibility)\.spec\.ts/ } : {}),
 			use: { viewport: { width: 1280, height: 800 } }
 		},
 		stack

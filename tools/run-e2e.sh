@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Browser journeys: on the embedded mode, then on the production topology. Without Chromium or the servers they fail,
-# unless the caller said that they may be left out.
+# Browser journeys: all of them on the production topology; on the embedded mode those on a phone, those that only it
+# has, and how pages look. Without Chromium or the servers they fail, unless the caller said that they may be left out;
+# where the servers are missing, all of them are made on the embedded mode.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/lib.sh
@@ -32,6 +33,7 @@ if [ -n "$has_servers" ]; then
     tools/with-stack.sh "$PWD/e2e/node_modules/.bin/playwright" test --config e2e/playwright.config.ts \
         --reporter list >"$output" 2>&1 &
     beside=$!
+    export PASEPORT_E2E_DIVIDED=1
 fi
 
 say "Journeys on the embedded mode"
