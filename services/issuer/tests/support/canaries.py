@@ -29,8 +29,9 @@ PROVIDER = {
     "client_id": "paseport",
     "client_secret": "canary-of-a-provider-that-nobody-may-see-again",
 }
-_IN_TURN = 4
 COOKIES = ("__Host-paseport-session", "__Host-paseport-refresh", "paseport-refresh", "other")
+_IN_TURN = 4
+"""Of so many placements a secret is in one."""
 
 
 @contextmanager
@@ -158,9 +159,10 @@ async def drive(
     known_on: Callable[[str], bool],
     known_otherwise: Mapping[str, str] | None = None,
 ) -> None:
-    """Send every placement to every route, as somebody known, and read every answer.
+    """Send every secret to every route, each time in a fourth of the placements in turn, as somebody known.
 
-    Each with a fourth of the secrets: each secret is in every placement, and comes to every route.
+    Every answer is read. All secrets in all placements would be twenty thousand requests; what comes to a route in one
+    placement is treated alike, whatever it is.
 
     ``known_otherwise`` are routes where another Authorization counts than that of ``headers``.
     """
