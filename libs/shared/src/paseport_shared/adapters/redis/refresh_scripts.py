@@ -1,8 +1,11 @@
 """The scripts of refresh token families: each reads and writes the hash of one family.
 
 Fields: ``user_id``, ``opened`` (what never changes), ``generation``, ``spent`` ("generation:time" of the last eight,
-newest last), ``unconfirmed`` (1 or 0), ``advanced_at``, ``expires_at``. Times are microseconds since 1970. Generations
-are decimal text without leading zeros and are only ever compared: they may exceed what a Lua number holds.
+newest last), ``unconfirmed``, ``advanced_at``, ``expires_at``. Times are microseconds since 1970. Generations are
+decimal text without leading zeros and are only ever compared: they may exceed what a Lua number holds.
+
+``unconfirmed`` is 1 while nobody is told the live generation, and 0 where nothing has to be confirmed. Below 0 it
+counts who is told it: as long as one of them is, it is not marked again.
 """
 
 from __future__ import annotations
@@ -65,6 +68,7 @@ if spent_at then
   local within_grace = grace > 0 and age <= grace
   if successor == live then
     if within_grace or (unconfirmed == '1' and age <= {UNCONFIRMED_REPLAY.total_seconds():.0f}000000) then
+      if tonumber(unconfirmed) < 0 then redis.call('HINCRBY', KEYS[1], 'unconfirmed', -1) end
       return {{'replay', user, unconfirmed}}
     end
   elseif within_grace then
@@ -77,11 +81,22 @@ return {{'reuse', user}}
 """)
 
 CONFIRM: Final = Script("""
--- A replica knows this generation: its mark goes, and the grace of its predecessor begins.
+-- Somebody is to be told this generation: its mark goes, and the grace of its predecessor begins.
 local held = redis.call('HMGET', KEYS[1], 'generation', 'unconfirmed', 'spent')
-if held[1] == ARGV[1] and held[2] == '1' then
-  redis.call('HSET', KEYS[1], 'unconfirmed', '0', 'spent', (string.gsub(held[3], '%-?%d+$', ARGV[2])))
+if held[1] ~= ARGV[1] then return false end
+if held[2] == '1' then
+  redis.call('HSET', KEYS[1], 'unconfirmed', '-1', 'spent', (string.gsub(held[3], '%-?%d+$', ARGV[2])))
+elseif tonumber(held[2]) < 0 then
+  redis.call('HINCRBY', KEYS[1], 'unconfirmed', -1)
 end
+return false
+""")
+
+WITHDRAW: Final = Script("""
+-- Who was to be told this generation is not. Once nobody is, it is marked again: its predecessor may ask again.
+local held = redis.call('HMGET', KEYS[1], 'generation', 'unconfirmed')
+if held[1] ~= ARGV[1] or tonumber(held[2]) >= 0 then return false end
+if redis.call('HINCRBY', KEYS[1], 'unconfirmed', 1) == 0 then redis.call('HSET', KEYS[1], 'unconfirmed', '1') end
 return false
 """)
 

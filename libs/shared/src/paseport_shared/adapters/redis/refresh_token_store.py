@@ -16,7 +16,7 @@ from paseport.redis.moments import microseconds, moment, span, tidied_after
 from paseport.redis.script import Command, Reply
 from paseport.secret import Secret
 
-from paseport_shared.adapters.redis.refresh_scripts import ADVANCE, CONFIRM, MARK, OPEN, REMOVE
+from paseport_shared.adapters.redis.refresh_scripts import ADVANCE, CONFIRM, MARK, OPEN, REMOVE, WITHDRAW
 from paseport_shared.domain.errors import AlreadyExists, Unavailable
 from paseport_shared.domain.models.refresh_token import Advance, RefreshFamily, RefreshPolicy, Rotation, Spent
 
@@ -58,7 +58,8 @@ class RedisRefreshTokenStore:
 
     An advance is answered after two confirmations. The first says that a replica knows the successor; until then the
     advance is marked unconfirmed and nobody holds the successor, so the predecessor may ask again. The second says that
-    a replica knows that the mark is gone: otherwise a failover could bring it back, and with it the predecessor.
+    a replica knows that the mark is gone: otherwise a failover could bring it back, and with it the predecessor. Where
+    the second does not come, nobody holds the successor either, and the mark is set again.
     """
 
     def __init__(self, access: RedisAccess, policy: RefreshPolicy, namespace: str = NAMESPACE) -> None:
@@ -127,6 +128,8 @@ class RedisRefreshTokenStore:
         if outcome.lacking is not None:
             if rotation.advances and not self._marks_at_once:
                 await self._access.send(MARK([key], generation + 1))
+            elif rotation is Rotation.REPLAY and int(answer[2]) < 0:
+                await self._access.send(WITHDRAW([key], generation + 1))
             raise Unavailable(outcome.lacking)
         if rotation is Rotation.REUSE:
             await self._unlist(answer[1].decode(), family_id)
@@ -136,7 +139,11 @@ class RedisRefreshTokenStore:
             await self._remove_unlisted(family_id)
             return Advance(Rotation.GONE)
         if answer[2] == b"1":
-            await self._access.confirm(CONFIRM([key], generation + 1, at))
+            confirmed = await self._access.attempt(CONFIRM([key], generation + 1, at))
+            if confirmed.lacking is not None:
+                # The mark is gone and the caller is not told the successor: after the grace it would be signed out.
+                await self._access.send(WITHDRAW([key], generation + 1))
+                raise Unavailable(confirmed.lacking)
         return Advance(rotation, generation + 1)
 
     async def revoke_family(self, family_id: str) -> RefreshFamily | None:
