@@ -237,7 +237,7 @@ class Browser:
         if session.ended_at is not None:
             # While nothing ran, nobody could be told.
             after = answer.sent_at - session.ended_at
-            after -= HEARTBEAT.stood_still_seconds(session.ended_at, answer.sent_at)
+            after -= HEARTBEAT.nothing_ran_seconds(session.ended_at, answer.sent_at)
         self.findings.accepted_for_seconds = max(self.findings.accepted_for_seconds, after)
         if after > REVOKED_WITHIN_SECONDS:
             self.findings.revoked_accepted.append(f"the api, {after:.2f} s after: {answer}, {self!r}")

@@ -57,13 +57,17 @@ async def family(store: RedisRefreshTokenStore) -> RefreshFamily:
     return family
 
 
+async def is_told_to_wait(store: RedisRefreshTokenStore, family: RefreshFamily) -> None:
+    with pytest.raises(Unavailable):
+        await store.advance(family.id, 0, NOW)
+
+
 async def test_its_predecessor_may_be_presented_again_after_the_grace_too(
     access: DoubtfulAccess, store: RedisRefreshTokenStore, family: RefreshFamily
 ) -> None:
     """FT-03: who is told to wait and comes back after the grace stays signed in."""
     access.vouched.extend([VOUCHED, LACKING])
-    with pytest.raises(Unavailable):
-        await store.advance(family.id, 0, NOW)
+    await is_told_to_wait(store, family)
 
     assert await store.advance(family.id, 0, LATER) == Advance(Rotation.REPLAY, 1)
 
@@ -83,8 +87,7 @@ async def test_where_somebody_else_was_told_meanwhile_only_the_grace_is_left(
 
     access.vouched.extend([VOUCHED, LACKING])
     access.meanwhile = other_tab
-    with pytest.raises(Unavailable):
-        await store.advance(family.id, 0, NOW)
+    await is_told_to_wait(store, family)
 
     assert await store.advance(family.id, 0, NOW + GRACE + INSTANT) == Advance(Rotation.REUSE)
 
@@ -94,12 +97,10 @@ async def test_where_nobody_of_several_was_told_all_of_them_may_present_it_again
 ) -> None:
     async def other_tab() -> None:
         access.vouched.append(LACKING)
-        with pytest.raises(Unavailable):
-            await store.advance(family.id, 0, NOW)
+        await is_told_to_wait(store, family)
 
     access.vouched.extend([VOUCHED, LACKING])
     access.meanwhile = other_tab
-    with pytest.raises(Unavailable):
-        await store.advance(family.id, 0, NOW)
+    await is_told_to_wait(store, family)
 
     assert await store.advance(family.id, 0, LATER) == Advance(Rotation.REPLAY, 1)

@@ -31,16 +31,19 @@ class Violated(AssertionError):
 
 
 class Heartbeat:
-    """A thread on each processor that should wake up twenty times a second, and notes by how much it is late."""
+    """Threads that should wake up twenty times a second, and note by how much they are late.
+
+    One on each processor, and one that any of them may run: that one is late only where nothing ran.
+    """
 
     def __init__(self) -> None:
-        self._late: list[tuple[float, float]] = []
+        self._late: list[tuple[int, float, float]] = []
         self._due: dict[int, float] = {}
 
     def started(self) -> Self:
         """Begin to beat, unless it does already."""
         if not self._due:
-            for processor in _processors():
+            for processor in (_ANY, *_processors()):
                 self._due[processor] = time.monotonic() + _BEAT_SECONDS
                 name = f"heartbeat-{processor}"
                 threading.Thread(target=self._beat, args=(processor,), name=name, daemon=True).start()
@@ -51,10 +54,18 @@ class Heartbeat:
 
         That is: as far as it was noticed; and two that stood still at the same time did so once.
         """
+        return self._late_seconds({*self._due}, since, until)
+
+    def nothing_ran_seconds(self, since: float, until: float | None = None) -> float:
+        """Return for how long no processor ran, which is during which nobody could be told anything."""
+        return self._late_seconds({_ANY}, since, until)
+
+    def _late_seconds(self, processors: set[int], since: float, until: float | None) -> float:
         now = time.monotonic()
         end = now if until is None else until
         # One may stand still now.
-        late = [*self._late, *((due, now) for due in self._due.values() if now - due > _NOTICED_SECONDS)]
+        ongoing = [(processor, due, now) for processor, due in self._due.items() if now - due > _NOTICED_SECONDS]
+        late = [(asleep, awake) for processor, asleep, awake in (*self._late, *ongoing) if processor in processors]
         seconds = 0.0
         for asleep, awake in sorted(late):
             seconds += max(0.0, min(end, awake) - max(since, asleep))
@@ -69,7 +80,7 @@ class Heartbeat:
             time.sleep(max(0.0, due - time.monotonic()))
             now = time.monotonic()
             if now - due > _NOTICED_SECONDS:
-                self._late.append((due, now))
+                self._late.append((processor, due, now))
             self._due[processor] = now + _BEAT_SECONDS
 
 
@@ -78,7 +89,7 @@ _ANY: Final = -1
 
 def _processors() -> list[int]:
     """Those that this process may use, where the system tells and lets a thread choose (Linux)."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [_ANY]
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 HEARTBEAT: Final = Heartbeat()
