@@ -62,9 +62,9 @@ _SERVICES: Final = frozenset(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who asks a real service has deadlines: it may be told to wait, and Sentinels may replace who stood still."""
+    """Who asks a server has deadlines: it may be told to wait, and Sentinels may replace who stood still."""
     for item in items:
-        if not _SERVICES.isdisjoint(getattr(item, "fixturenames", ())):
+        if item.path.parent.name == "http" or not _SERVICES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("deadlines")
 
 

@@ -2,25 +2,36 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { expect, type Page } from '@playwright/test';
-import type { AxeResults, RunOptions } from 'axe-core';
+import type { AxeResults, RunOnly, RunOptions } from 'axe-core';
 
 const source = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const options: RunOptions = {
-	runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-	resultTypes: ['violations']
-};
+const everything = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+/** What a page in other colours may break. */
+const colours = ['color-contrast', 'link-in-text-block'];
 
-/**
- * Assert that nobody is kept out of the page as it stands: no serious or critical violation. Once, on the embedded mode:
- * the production topology serves the same app.
- */
+interface WithAxe {
+	axe?: { run(options: RunOptions): Promise<AxeResults> };
+}
+
+/** Assert in both themes that nobody is kept out: contrast differs, and nothing else does. The dark one stays. */
+export async function expectAccessibleInBothThemes(page: Page, what: string): Promise<void> {
+	await page.emulateMedia({ colorScheme: 'light' });
+	await expectAccessible(page, `${what}, light`);
+	await page.emulateMedia({ colorScheme: 'dark' });
+	await expectNothingWrong(page, `${what}, dark`, { type: 'rule', values: colours });
+}
+
+/** Assert that nobody is kept out of the page as it stands: no serious or critical violation. */
 export async function expectAccessible(page: Page, what: string): Promise<void> {
-	if (process.env.PASEPORT_E2E_STACK) return;
+	await expectNothingWrong(page, what, { type: 'tag', values: everything });
+}
+
+async function expectNothingWrong(page: Page, what: string, runOnly: RunOnly): Promise<void> {
 	await settled(page);
-	await page.evaluate(await source);
+	if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(await source);
+	const options: RunOptions = { runOnly, resultTypes: ['violations'] };
 	const { violations } = await page.evaluate(
-		async (options) =>
-			await (window as unknown as { axe: { run(o: RunOptions): Promise<AxeResults> } }).axe.run(options),
+		async (options) => await (window as WithAxe).axe!.run(options),
 		options
 	);
 	const found = violations

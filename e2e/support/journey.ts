@@ -4,6 +4,7 @@ import { Api, type Provider } from './api';
 import { Application } from './application';
 import { installation, type Credentials } from './installation';
 import { People, unique } from './people';
+import { excusingStandstills } from './standstill';
 import { Upstream, type UpstreamClient } from './upstream';
 import { Watch } from './watch';
 
@@ -13,6 +14,8 @@ export interface RegisteredProvider extends Provider {
 }
 
 interface Fixtures {
+	/** Has a journey made again that failed because of the machine. */
+	readonly standstills: void;
 	readonly watch: Watch;
 	readonly people: People;
 	/** Somebody else's application, which the browser may visit. */
@@ -49,8 +52,13 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
 		{ scope: 'worker' }
 	],
 
+	standstills: [
+		async ({}, use, journey) => excusingStandstills(journey, () => use()),
+		{ auto: true, box: true }
+	],
 	watch: [
-		async ({ context }, use) => {
+		// After everything else it is seen whether the journey failed.
+		async ({ context, standstills: _ }, use) => {
 			const watch = new Watch();
 			watch.over(context);
 			await use(watch);

@@ -6,7 +6,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import type { FullConfig } from '@playwright/test';
 import { installation, isNamed, name } from './installation';
 import { rules } from './proxy';
+import { watchTheMachine } from './standstill';
 import { nameUpstream, type UpstreamAddresses } from './upstream';
 
 const program = fileURLToPath(new URL('../../.venv/bin/paseport', import.meta.url));
@@ -24,14 +25,22 @@ const providers = fileURLToPath(new URL('../upstream/serve.js', import.meta.url)
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 10_000;
 
-export default async function startPaseport({ projects }: FullConfig): Promise<() => Promise<void>> {
+export default async function start({ projects }: FullConfig): Promise<() => Promise<void>> {
+	const outputDir = projects[0]!.outputDir;
+	const watchNoMore = await watchTheMachine(join(outputDir, 'machine'));
+	const stop = await startPaseport(outputDir);
+	return async () => {
+		await stop();
+		watchNoMore();
+	};
+}
+
+async function startPaseport(outputDir: string): Promise<() => Promise<void>> {
 	if (isNamed()) {
 		await ready(installation().url, () => null);
 		return async () => {};
 	}
 
-	const outputDir = projects[0]!.outputDir;
-	await mkdir(outputDir, { recursive: true });
 	const folder = await mkdtemp(join(tmpdir(), 'paseport-e2e-'));
 	const [port, internalPort] = await freePorts(2);
 	const url = `http://localhost:${port}`;

@@ -1,5 +1,5 @@
 import type { Locator, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility';
+import { expectAccessibleInBothThemes } from '../../support/accessibility';
 import { navigation, openAs, openMenu } from '../../support/app';
 import { expect, test } from '../../support/journey';
 import { unique } from '../../support/people';
@@ -19,13 +19,6 @@ test.describe('F · All API keys', () => {
 
 	function searchBox(page: Page): Locator {
 		return page.getByRole('searchbox', { name: 'Search API keys' });
-	}
-
-	async function judge(page: Page, what: string): Promise<void> {
-		for (const colorScheme of ['light', 'dark'] as const) {
-			await page.emulateMedia({ colorScheme });
-			await expectAccessible(page, `${what}, ${colorScheme}`);
-		}
 	}
 
 	test('an administrator finds everybody’s in the navigation, by name and by owner @phone', async ({
@@ -48,7 +41,7 @@ test.describe('F · All API keys', () => {
 		await expect(rows(page)).toContainText(one.username);
 		await searchBox(page).fill(other.username);
 		await expect(rows(page).getByRole('link')).toHaveText(['Something else']);
-		await judge(page, 'all keys');
+		await expectAccessibleInBothThemes(page, 'all keys');
 		await searchBox(page).fill(`${unique()}%_`);
 		await expect(page.getByText('No API key matches')).toBeVisible();
 
@@ -79,7 +72,7 @@ test.describe('F · All API keys', () => {
 			`/users/${member.id}`
 		);
 		expect(await page.content()).not.toContain(key);
-		await judge(page, 'a key of somebody');
+		await expectAccessibleInBothThemes(page, 'a key of somebody');
 		await page.getByLabel('Hosts').fill('other.example.com');
 		await page.getByRole('button', { name: 'Save changes' }).click();
 		await expect(toast(page, 'The changes to Deployment are saved.')).toBeVisible();
@@ -116,7 +109,7 @@ test.describe('F · All API keys', () => {
 		await expect(
 			page.getByRole('heading', { level: 1, name: `New API key for ${member.username}` })
 		).toBeVisible();
-		await judge(page, 'a new key for somebody');
+		await expectAccessibleInBothThemes(page, 'a new key for somebody');
 		await page.getByLabel('Name', { exact: true }).fill('Backup');
 		await page.getByRole('button', { name: 'Make key' }).click();
 

@@ -1,5 +1,5 @@
 import type { Locator, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility';
+import { expectAccessible, expectAccessibleInBothThemes } from '../../support/accessibility';
 import { navigation, openAs, openMenu } from '../../support/app';
 import { expect, test } from '../../support/journey';
 import { unique } from '../../support/people';
@@ -31,13 +31,6 @@ test.describe('F · Your API keys', () => {
 		await expect(page.getByRole('heading', { level: 1, name })).toBeVisible();
 	}
 
-	async function judge(page: Page, what: string): Promise<void> {
-		for (const colorScheme of ['light', 'dark'] as const) {
-			await page.emulateMedia({ colorScheme });
-			await expectAccessible(page, `${what}, ${colorScheme}`);
-		}
-	}
-
 	test('everybody finds them in the navigation, and is told what they are for @phone', async ({
 		page,
 		people
@@ -56,7 +49,7 @@ test.describe('F · Your API keys', () => {
 		await expect(navigation(page).getByRole('link', { name: 'Sessions and devices' })).not.toHaveAttribute(
 			'aria-current'
 		);
-		await judge(page, 'no API key');
+		await expectAccessibleInBothThemes(page, 'no API key');
 	});
 
 	test('a key is made with what the form begins with, works, and is shown once (FA-16) @embedded @phone', async ({
@@ -70,7 +63,7 @@ test.describe('F · Your API keys', () => {
 		await page.getByRole('link', { name: 'New API key' }).click();
 		await expect(page.getByLabel('Ends')).toHaveValue('90');
 		await expect(page.getByRole('checkbox', { name: 'User' })).toBeChecked();
-		await judge(page, 'the form');
+		await expectAccessibleInBothThemes(page, 'the form');
 		await page.getByLabel('Name', { exact: true }).fill('Nightly report');
 		await page.getByLabel('Hosts').fill(host);
 		await page.keyboard.press('Tab');
@@ -84,14 +77,14 @@ test.describe('F · Your API keys', () => {
 		expect(key).toMatch(/^ppk_[0-9A-Za-z]{16}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}$/);
 		await page.getByRole('button', { name: 'Copy key' }).click();
 		expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(key);
-		await judge(page, 'the key');
+		await expectAccessibleInBothThemes(page, 'the key');
 		await page.getByRole('link', { name: 'Done' }).click();
 
 		await expect(entries(page)).toHaveCount(1);
 		await expect(entries(page)).toContainText('Act with the role User');
 		await expect(entries(page)).toContainText(`Works on ${host}`);
 		await expect(entries(page)).toContainText(/not used yet · ends \d+ \w+ \d{4}/);
-		await judge(page, 'the list');
+		await expectAccessibleInBothThemes(page, 'the list');
 		expect(await page.content()).not.toContain(key);
 		await page.goBack();
 		await expect(page.getByRole('heading', { level: 1, name: 'New API key' })).toBeVisible();
@@ -135,7 +128,7 @@ test.describe('F · Your API keys', () => {
 
 		await expect(page.getByLabel('Networks')).toBeFocused();
 		await expect(page.getByLabel('Networks')).toHaveAccessibleDescription(/Number 2/);
-		await judge(page, 'the form with mistakes');
+		await expectAccessibleInBothThemes(page, 'the form with mistakes');
 	});
 
 	test('a key with every limit has them in words, and keeps what is changed', async ({
@@ -209,7 +202,7 @@ test.describe('F · Your API keys', () => {
 		await expect(secrets.filter({ hasText: 'ends' })).toHaveCount(1);
 		await expect(page.getByLabel('Name', { exact: true })).toHaveValue('Not saved yet');
 		expect([await passes(page, '/', first), await passes(page, '/', second)]).toEqual([204, 204]);
-		await judge(page, 'a key with two secrets');
+		await expectAccessibleInBothThemes(page, 'a key with two secrets');
 
 		await page.getByRole('button', { name: 'Rotate key' }).click();
 		await expect(page.getByText('A new one ends both of them at once.')).toBeVisible();
@@ -236,7 +229,7 @@ test.describe('F · Your API keys', () => {
 		await page.getByRole('button', { name: 'Disable key' }).click();
 		await expect(toast(page, 'Deployment is disabled.')).toBeVisible();
 		expect(await passes(page, '/', key)).toBe(401);
-		await judge(page, 'a disabled key');
+		await expectAccessibleInBothThemes(page, 'a disabled key');
 		await page.getByRole('button', { name: 'Enable key' }).click();
 		await expect(toast(page, 'Deployment is enabled.')).toBeVisible();
 		expect(await passes(page, '/', key)).toBe(204);
@@ -250,7 +243,7 @@ test.describe('F · Your API keys', () => {
 		await expect(page.getByRole('button', { name: 'Revoke key' })).toBeFocused();
 		expect(await passes(page, '/', key)).toBe(204);
 		await page.keyboard.press('Enter');
-		await judge(page, 'the question');
+		await expectAccessibleInBothThemes(page, 'the question');
 		await dialog.getByRole('button', { name: 'Revoke key' }).focus();
 		await page.keyboard.press('Enter');
 

@@ -1,5 +1,5 @@
 import type { Locator, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility';
+import { expectAccessibleInBothThemes } from '../../support/accessibility';
 import { navigation, openAs, openMenu } from '../../support/app';
 import { expect, test } from '../../support/journey';
 import { askAtDoor, host, passes } from '../../support/proxy';
@@ -12,13 +12,6 @@ test.describe('F · Denied requests @embedded', () => {
 
 	function question(page: Page): Locator {
 		return page.getByRole('region', { name: 'Would this pass?' });
-	}
-
-	async function judge(page: Page, what: string): Promise<void> {
-		for (const colorScheme of ['light', 'dark'] as const) {
-			await page.emulateMedia({ colorScheme });
-			await expectAccessible(page, `${what}, ${colorScheme}`);
-		}
 	}
 
 	test('an administrator finds the newest in the navigation, and one by its request id @phone', async ({
@@ -36,7 +29,7 @@ test.describe('F · Denied requests @embedded', () => {
 		const entry = entries(page).filter({ hasText: path });
 		await expect(entry).toContainText('The rule asks for somebody who is known, and nobody was.');
 		await expect(entry).toContainText(`GET ${host}${path}`);
-		await judge(page, 'denied requests');
+		await expectAccessibleInBothThemes(page, 'denied requests');
 
 		await page.getByLabel('Request id').fill(` ${requestId} `);
 		await page.keyboard.press('Enter');
@@ -45,7 +38,7 @@ test.describe('F · Denied requests @embedded', () => {
 		await expect(entries(page, 'The request')).toContainText('Signing in, or a credential.');
 		await expect(entries(page, 'The request')).toContainText('reports');
 		await expect(entries(page, 'The request')).toContainText('192.0.2.7');
-		await judge(page, 'one denied request');
+		await expectAccessibleInBothThemes(page, 'one denied request');
 		await page.reload();
 		await expect(page.getByLabel('Request id')).toHaveValue(requestId);
 		await expect(entries(page, 'The request')).toHaveCount(1);
@@ -80,7 +73,7 @@ test.describe('F · Denied requests @embedded', () => {
 			await entry.getByRole('button', { name: /Would it pass now/ }).click();
 			await expect(entry).toContainText('It would pass now', { timeout: 1000 });
 		}).toPass();
-		await judge(page, 'a denial that would pass now');
+		await expectAccessibleInBothThemes(page, 'a denial that would pass now');
 
 		await expect(question(page).getByLabel('Path')).toHaveValue('/reports/2');
 		await expect(question(page).getByLabel('Id of the key')).toHaveValue(made.id);
@@ -110,7 +103,7 @@ test.describe('F · Denied requests @embedded', () => {
 		await expect(form).toContainText(`GET ${host}/reports/today`);
 		await expect(form).toContainText('reports, line 10');
 		await expect(form).toContainText('Signing in, or a credential.');
-		await judge(page, 'an answer that says no');
+		await expectAccessibleInBothThemes(page, 'an answer that says no');
 
 		await form.getByRole('radio', { name: /A user/ }).check();
 		await form.getByLabel('User name').fill(member.username);
@@ -122,7 +115,7 @@ test.describe('F · Denied requests @embedded', () => {
 		await page.keyboard.press('Enter');
 		await expect(form.getByText('It would pass')).toBeVisible();
 		await expect(form).toContainText('members, line 14');
-		await judge(page, 'an answer that says yes');
+		await expectAccessibleInBothThemes(page, 'an answer that says yes');
 
 		await form.getByLabel('Path').fill('/%2e%2e/closed');
 		await page.keyboard.press('Enter');
@@ -136,12 +129,12 @@ test.describe('F · Denied requests @embedded', () => {
 		await expect(
 			page.getByRole('status').filter({ hasText: 'No denial of this request is kept' })
 		).toBeVisible();
-		await judge(page, 'a request that was not denied');
+		await expectAccessibleInBothThemes(page, 'a request that was not denied');
 
 		await page.getByLabel('Request id').fill('the one of yesterday');
 		await page.getByRole('button', { name: 'Find' }).click();
 		await expect(page.getByLabel('Request id')).toHaveAccessibleDescription(/X-Request-Id/);
-		await judge(page, 'what is no request id');
+		await expectAccessibleInBothThemes(page, 'what is no request id');
 	});
 
 	test('denials that cannot be loaded are not called none, and the rules can be asked meanwhile', async ({

@@ -1,5 +1,5 @@
 import type { Locator, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility';
+import { expectAccessible, expectAccessibleInBothThemes } from '../../support/accessibility';
 import { navigation, openAs, openMenu } from '../../support/app';
 import { installation } from '../../support/installation';
 import { expect, test } from '../../support/journey';
@@ -16,13 +16,6 @@ test.describe('D · Identity providers @embedded', () => {
 			.getByRole('list', { name: 'What was tried' })
 			.getByRole('listitem')
 			.filter({ has: page.getByText(check, { exact: true }) });
-	}
-
-	async function judge(page: Page, what: string): Promise<void> {
-		for (const colorScheme of ['light', 'dark'] as const) {
-			await page.emulateMedia({ colorScheme });
-			await expectAccessible(page, `${what}, ${colorScheme}`);
-		}
 	}
 
 	/** Nothing moves the page sideways. */
@@ -58,10 +51,10 @@ test.describe('D · Identity providers @embedded', () => {
 		await expect(
 			page.getByRole('status').filter({ hasText: 'No identity provider is registered' })
 		).toBeVisible();
-		await judge(page, 'no provider');
+		await expectAccessibleInBothThemes(page, 'no provider');
 		await page.getByRole('link', { name: 'Add provider' }).click();
 		await expect(page.getByRole('link', { name: 'Keycloak' })).toBeVisible();
-		await judge(page, 'what to begin with');
+		await expectAccessibleInBothThemes(page, 'what to begin with');
 		await expectToFit(page);
 	});
 
@@ -87,7 +80,7 @@ test.describe('D · Identity providers @embedded', () => {
 		await expect(page.getByLabel('Host')).toBeFocused();
 		await expect(page.getByLabel('Realm')).toHaveAccessibleDescription(/this part of the address/);
 		await expect(page.getByLabel('Client secret')).toHaveAccessibleDescription(/Copy the secret/);
-		await judge(page, 'a new provider with mistakes');
+		await expectAccessibleInBothThemes(page, 'a new provider with mistakes');
 
 		await page.getByLabel('Display name').fill(`Company ${name}`);
 		await page.getByLabel('Name', { exact: true }).fill(name);
@@ -100,7 +93,7 @@ test.describe('D · Identity providers @embedded', () => {
 		await expect(page.getByText('The connection does not work')).toBeVisible();
 		await expect(finding(page, 'Metadata')).toContainText('Failed');
 		await expect(finding(page, 'Metadata')).toContainText('Check its address');
-		await judge(page, 'a connection that does not work');
+		await expectAccessibleInBothThemes(page, 'a connection that does not work');
 
 		// The server asks too before it offers the provider to people, and says so at the address.
 		await page.getByRole('button', { name: 'Register provider' }).click();
@@ -141,7 +134,7 @@ test.describe('D · Identity providers @embedded', () => {
 		await expect(page.getByLabel('Client secret')).toHaveValue('');
 		await page.getByRole('button', { name: 'Test connection' }).click();
 		await expect(finding(page, 'Client id and secret')).toContainText('OK');
-		await judge(page, 'a provider whose connection works');
+		await expectAccessibleInBothThemes(page, 'a provider whose connection works');
 		await expectToFit(page);
 
 		await page.getByRole('button', { name: 'Enable provider' }).click();
@@ -150,7 +143,7 @@ test.describe('D · Identity providers @embedded', () => {
 		const row = rows(page).filter({ hasText: name });
 		await expect(row).toContainText(new URL(upstream.issuer).host);
 		await expect(row).toContainText('Enabled');
-		await judge(page, 'the list');
+		await expectAccessibleInBothThemes(page, 'the list');
 		await expectToFit(page);
 		const registered = await api.findProvider(name);
 		await api.disableProvider(registered?.id ?? '');
@@ -188,7 +181,7 @@ test.describe('D · Identity providers @embedded', () => {
 		await page.getByLabel('Group of key administrators').fill('key-admins');
 		await page.getByLabel('Icon').selectOption('GitLab');
 		await page.getByLabel('Order').fill('7');
-		await judge(page, 'all settings of a provider');
+		await expectAccessibleInBothThemes(page, 'all settings of a provider');
 		await page.getByRole('button', { name: 'Save changes' }).click();
 		await expect(toast(page, 'are saved.')).toBeVisible();
 
@@ -364,7 +357,7 @@ test.describe('D · Identity providers @embedded', () => {
 		await openAs(page, admin, `/providers/${provider.id}`);
 
 		await expect(page.getByText('Saving needs a fresh sign-in')).toBeVisible();
-		await judge(page, 'a notice about an old sign-in');
+		await expectAccessibleInBothThemes(page, 'a notice about an old sign-in');
 	});
 
 	test('a provider that does not exist is said not to', async ({ page, admin, watch }) => {

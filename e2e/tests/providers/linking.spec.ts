@@ -1,5 +1,5 @@
 import type { Locator, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility';
+import { expectAccessible, expectAccessibleInBothThemes } from '../../support/accessibility';
 import { openAs } from '../../support/app';
 import { expect, test } from '../../support/journey';
 import { cancelUpstream, signInUpstream, type Account } from '../../support/upstream';
@@ -32,10 +32,7 @@ test.describe('D · Linked accounts', () => {
 		await expect(entries(page)).toContainText(provider.display_name);
 		await expect(entries(page)).toContainText(account.email);
 		await expect(entries(page)).toContainText(/linked .* used /);
-		for (const colorScheme of ['light', 'dark'] as const) {
-			await page.emulateMedia({ colorScheme });
-			await expectAccessible(page, `a linked account, ${colorScheme}`);
-		}
+		await expectAccessibleInBothThemes(page, 'a linked account');
 
 		await section(page)
 			.getByRole('button', { name: `Unlink ${provider.display_name}` })

@@ -1,5 +1,5 @@
 import type { Locator, Page } from '@playwright/test';
-import { expectAccessible } from '../../support/accessibility';
+import { expectAccessible, expectAccessibleInBothThemes } from '../../support/accessibility';
 import { navigation, openAs, openMenu } from '../../support/app';
 import { installation } from '../../support/installation';
 import { expect, test } from '../../support/journey';
@@ -49,10 +49,7 @@ test.describe('Verifiers', () => {
 
 		await expect(page.getByRole('heading', { level: 1, name: 'Verifiers' })).toBeVisible();
 		await expect(page.getByRole('status').filter({ hasText: 'No service is registered' })).toBeVisible();
-		for (const colorScheme of ['light', 'dark'] as const) {
-			await page.emulateMedia({ colorScheme });
-			await expectAccessible(page, `verifiers, ${colorScheme}`);
-		}
+		await expectAccessibleInBothThemes(page, 'verifiers');
 	});
 
 	test('a verifier is registered, works, and shows its secret once', async ({

@@ -1,6 +1,7 @@
 """A test with deadlines is done again where the machine stood still, and nothing else is excused."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -164,3 +165,21 @@ def test_a_processor_that_stands_still_now_is_noticed() -> None:
     heartbeat._due = {0: time.monotonic() - 3}
 
     assert heartbeat.stood_still_seconds(time.monotonic() - 2) >= 2.0
+
+
+def test_who_is_no_python_reads_of_standstills_in_a_file(tmp_path: Path) -> None:
+    """In milliseconds since 1970; it ends with whoever started it."""
+    file = tmp_path / "standstills"
+    command = [sys.executable, "-m", "paseport_testkit.harness.standstill", file]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as heartbeat:
+        wait_until("it watches", lambda: None if file.exists() else "no file", 10)
+        began = time.time()
+        heartbeat.send_signal(signal.SIGSTOP)
+        time.sleep(1)
+        heartbeat.send_signal(signal.SIGCONT)
+        wait_until("it has written", lambda: None if file.read_text().endswith("\n") else "nothing", 10)
+
+    standstills = [[int(moment) / 1000 for moment in line.split()] for line in file.read_text().splitlines()]
+
+    assert any(awake - asleep > 0.8 and began - 0.1 < asleep and awake < time.time() for asleep, awake in standstills)
+    assert heartbeat.returncode == 0

@@ -19,7 +19,6 @@ def installation(tmp_path: Path) -> Installation:
     return Installation(tmp_path)
 
 
-@pytest.mark.deadlines
 async def test_the_first_token_is_there_within_five_seconds(installation: Installation) -> None:
     """P12, from an empty folder: keys, secrets, tables and the first administrator are made meanwhile.
 

@@ -9,8 +9,11 @@ this notices a standstill, or soon after it, is done again.
 from __future__ import annotations
 
 import os
+import select
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Final, Self
 
 EXCUSE_SECONDS: Final = 0.5
@@ -60,6 +63,20 @@ class Heartbeat:
         """Return for how long no processor ran, which is during which nobody could be told anything."""
         return self._late_seconds({_ANY}, since, until)
 
+    def write_down(self, file: Path, ended: int) -> None:
+        """Write each standstill to a file: when it began and ended, in milliseconds since 1970.
+
+        Goes on until the descriptor ``ended`` can be read from, or its other end is closed. For who is no Python.
+        """
+        since_1970 = time.time() - time.monotonic()
+        written = 0
+        with file.open("w") as output:
+            while not select.select([ended], [], [], _BEAT_SECONDS)[0]:
+                for _, asleep, awake in self._late[written:]:
+                    written += 1
+                    output.write(f"{(asleep + since_1970) * 1000:.0f} {(awake + since_1970) * 1000:.0f}\n")
+                output.flush()
+
     def _late_seconds(self, processors: set[int], since: float, until: float | None) -> float:
         now = time.monotonic()
         end = now if until is None else until
@@ -94,3 +111,6 @@ def _processors() -> list[int]:
 
 HEARTBEAT: Final = Heartbeat()
 """The one of this process."""
+
+if __name__ == "__main__":
+    HEARTBEAT.started().write_down(Path(sys.argv[1]), sys.stdin.fileno())

@@ -17,8 +17,8 @@ from paseport.redis.wire import Wire, pack
 
 _DOWN: Final = {b"s_down", b"o_down"}
 _DISCONNECTED: Final = b"disconnected"
-_ASK_SECONDS: Final = 0.25
-"""How long one Sentinel may take, connecting included: half of a call's deadline."""
+_SHARE_OF_DEADLINE: Final = 0.5
+"""How much of a call's deadline one Sentinel may take, connecting included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ class _Peer:
     def __init__(self, address: Address, settings: RedisSettings) -> None:
         self._address = address
         self._settings = settings
+        self._ask_seconds = settings.deadline_seconds * _SHARE_OF_DEADLINE
         self._questions = (
             ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", settings.master_name),
             ("SENTINEL", "REPLICAS", settings.master_name),
@@ -108,7 +109,7 @@ class _Peer:
 
     async def ask(self) -> SentinelAnswer | None:
         try:
-            async with asyncio.timeout(_ASK_SECONDS), self._lock:
+            async with asyncio.timeout(self._ask_seconds), self._lock:
                 if self._wire is None or not await self._wire.is_usable():
                     if self._wire is not None:
                         await self._wire.close()
@@ -119,7 +120,9 @@ class _Peer:
                         password=self._settings.sentinel_password,
                         db=0,
                     )
-                named, replicas = await self._wire.exchange(pack(self._questions), len(self._questions), _ASK_SECONDS)
+                named, replicas = await self._wire.exchange(
+                    pack(self._questions), len(self._questions), self._ask_seconds
+                )
         except (Unavailable, TimeoutError):
             return None
         if named is None or isinstance(named, ResponseError):
