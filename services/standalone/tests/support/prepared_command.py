@@ -9,22 +9,20 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import pkgutil
 import signal
 import sys
 from contextlib import suppress
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO
 
-import paseport_standalone
+import pytest
 from paseport_standalone.cli import main
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    [module.name for module in pkgutil.walk_packages(paseport_standalone.__path__, "paseport_standalone.")]
-)
 
 
 class PreparedProcess:
@@ -106,7 +104,17 @@ def run_prepared(
     return process.exitcode
 
 
+@cache
+def _read_the_program() -> None:
+    """Start the process that is forked. Of what is not installed it imports what its environment names alone."""
+    _FORKS.set_forkserver_preload([__name__, "prepared_program"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        forkserver.ensure_running()
+
+
 def _start(arguments: tuple[str, ...], environment: dict[str, str], files: tuple[int, ...]) -> BaseProcess:
+    _read_the_program()
     # Files are passed on to another process as what the library calls connections.
     handles = [Connection(file) for file in files]
     try:
