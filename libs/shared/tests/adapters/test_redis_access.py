@@ -148,6 +148,22 @@ async def test_a_node_that_stands_still_costs_no_caller_more_than_the_deadline(
     await access.ping()
 
 
+async def test_what_the_node_answered_while_this_process_stood_still_is_in_time(
+    access: RedisAccess, redis_node: RedisNode
+) -> None:
+    """A process that collects its garbage, or is not served, must not take its own silence for that of Redis."""
+    await access.ping()
+    with paused(redis_node):
+        shared = asyncio.create_task(access.time())
+        alone = asyncio.create_task(access.read_alone(("GET", "paseport:k")))
+        await asyncio.wait([shared, alone], timeout=0.1)
+
+    time.sleep(DEADLINE)  # noqa: ASYNC251 - the whole process
+
+    assert abs(await shared - datetime.now(UTC)) < 5 * SECOND
+    assert await alone is None
+
+
 async def test_who_comes_while_others_wait_for_a_dead_link_waits_no_longer(
     access: RedisAccess, redis_node: RedisNode
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import stat
+import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from paseport_shared.adapters.sql import migrations
 from paseport_shared.adapters.sql.engine import create_engine_for
 from paseport_shared.adapters.sql.record import SqlRecord
 from paseport_shared.domain.errors import AlreadyExists, LastAdmin, Overloaded, Unavailable
-from paseport_shared.domain.models.user import UserQuery
+from paseport_shared.domain.models.user import User, UserQuery
 from paseport_shared.domain.ports.record import RecordTransaction
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -233,6 +234,16 @@ async def test_a_database_that_hangs_is_unavailable_when_the_deadline_is_over(en
 
     assert refusal.value.reason == "the record did not answer in time"
     assert await record.transact(lambda transaction: transaction.users.find_by_login("user1")) is None
+
+
+async def test_what_the_database_answered_while_this_process_stood_still_is_in_time(engine: AsyncEngine) -> None:
+    record = SqlRecord(engine, deadline=timedelta(milliseconds=100))
+
+    async def work(transaction: RecordTransaction) -> User | None:
+        asyncio.get_running_loop().call_soon(time.sleep, 0.3)
+        return await transaction.users.find_by_login("user1")
+
+    assert await record.transact(work) is None
 
 
 async def test_callers_queue_for_a_bounded_time(engine: AsyncEngine) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from redis.exceptions import NoScriptError, ResponseError
 
+from paseport.deadline import Deadline
 from paseport.errors import Overloaded, Unavailable
 from paseport.redis.faults import is_elsewhere, meaning_of
 from paseport.redis.line import Line, Outcome
@@ -99,7 +100,7 @@ class RedisAccess:
         end = loop.time() + wait_seconds + self._settings.deadline_seconds
         has_place = False
         try:
-            async with asyncio.timeout(self._settings.deadline_seconds):
+            async with Deadline(self._settings.deadline_seconds):
                 await self._reader_places.acquire()
                 has_place = True
                 wire = await self._idle_reader() or await self._primary.connect()

@@ -10,6 +10,7 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
+from paseport.deadline import Alarm
 from paseport.errors import Unavailable
 from paseport.redis.faults import code_of, is_elsewhere
 from paseport.redis.primary import Primary
@@ -55,7 +56,7 @@ class Line:
         # All jobs by their deadline, which is the order in which they came: one alarm serves them all. A timer for each
         # would cost as much as the rest of a call.
         self._ending: deque[_Job] = deque()
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: Alarm | None = None
         self._arrived = asyncio.Event()
         self._wire: Wire | None = None
         self._worker: asyncio.Task[None] | None = None
@@ -75,7 +76,7 @@ class Line:
             self._ending.popleft()
         self._ending.append(job)
         if self._alarm is None:
-            self._alarm = loop.call_at(job.ends_at, self._end_late_jobs)
+            self._alarm = Alarm(loop, job.ends_at, self._end_late_jobs)
         return await job.outcome
 
     async def aclose(self) -> None:
@@ -162,7 +163,7 @@ class Line:
         loop = asyncio.get_running_loop()
         while self._ending and (self._ending[0].outcome.done() or self._ending[0].ends_at <= loop.time()):
             _fail([self._ending.popleft()], "Redis did not answer in time")
-        self._alarm = loop.call_at(self._ending[0].ends_at, self._end_late_jobs) if self._ending else None
+        self._alarm = Alarm(loop, self._ending[0].ends_at, self._end_late_jobs) if self._ending else None
 
     async def _ready_wire(self) -> Wire:
         if self._wire is not None and not await self._primary.is_current(self._wire):

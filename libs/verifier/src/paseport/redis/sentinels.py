@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from redis.exceptions import ResponseError
 
+from paseport.deadline import Deadline
 from paseport.errors import Unavailable
 from paseport.redis.script import Reply
 from paseport.redis.settings import Address, RedisSettings
@@ -109,7 +110,7 @@ class _Peer:
 
     async def ask(self) -> SentinelAnswer | None:
         try:
-            async with asyncio.timeout(self._ask_seconds), self._lock:
+            async with Deadline(self._ask_seconds), self._lock:
                 if self._wire is None or not await self._wire.is_usable():
                     if self._wire is not None:
                         await self._wire.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Self
@@ -13,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
+from paseport.deadline import Deadline
 from paseport.errors import Unavailable
 from paseport.redis.script import Command, Reply
 from paseport.redis.settings import Address, RedisSettings
@@ -38,7 +38,7 @@ class Wire:
         """Connect and authenticate. Raises ``Unavailable``."""
         wire = cls(address, _connection(address, settings, username, password, db))
         try:
-            async with asyncio.timeout(settings.deadline_seconds):
+            async with Deadline(settings.deadline_seconds):
                 await wire._connection.connect()  # type: ignore[no-untyped-call]  # redis-py annotates it in part
         except (RedisError, OSError, TimeoutError) as error:
             await wire.close()
@@ -54,7 +54,7 @@ class Wire:
         Raises ``Unavailable`` when they are not all there within the deadline.
         """
         try:
-            async with asyncio.timeout(deadline_seconds):
+            async with Deadline(deadline_seconds):
                 await self._connection.send_packed_command([packed], check_health=False)
                 return [await self._read() for _ in range(count)]
         except (RedisError, OSError, TimeoutError) as error:

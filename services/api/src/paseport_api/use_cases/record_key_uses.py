@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from paseport.clock import Clock
@@ -49,18 +50,18 @@ class RecordKeyUses:
         """Pass on what was counted so far. What nobody takes waits for the next time."""
         uses, self._uses = self._uses, {}
         now, moment = self._clock.now(), self._clock.monotonic()
-        waiting = [
-            ApiKeyUse(key_id, count, now - timedelta(seconds=moment - last)) for key_id, (count, last) in uses.items()
-        ]
+        waiting = [*uses]
         while waiting:
+            # Some at a time: decisions are made between them.
+            batch = [_use(key_id, *uses[key_id], now, moment) for key_id in waiting[:_BATCH]]
             try:
-                await self._usage.add(waiting[:_BATCH])
+                await self._usage.add(batch)
             except Unavailable:
-                self._wait_again({use.key_id for use in waiting}, uses)
+                self._wait_again(waiting, uses)
                 return
             del waiting[:_BATCH]
 
-    def _wait_again(self, key_ids: set[str], uses: dict[str, tuple[int, float]]) -> None:
+    def _wait_again(self, key_ids: Sequence[str], uses: dict[str, tuple[int, float]]) -> None:
         for key_id in key_ids:
             count, last = uses[key_id]
             since = self._uses.get(key_id)
@@ -68,3 +69,7 @@ class RecordKeyUses:
                 self._uses[key_id] = (since[0] + count, since[1])
             elif len(self._uses) < self._keys_kept:
                 self._uses[key_id] = (count, last)
+
+
+def _use(key_id: str, count: int, last: float, now: datetime, moment: float) -> ApiKeyUse:
+    return ApiKeyUse(key_id, count, now - timedelta(seconds=moment - last))

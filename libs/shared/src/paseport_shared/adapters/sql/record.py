@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
+from paseport.deadline import Deadline
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from paseport_shared.adapters.sql.api_key_repository import SqlApiKeyRepository
@@ -111,7 +112,7 @@ class SqlRecord:
             attempt += 1
 
     async def _within_deadline(self, call: Coroutine[Any, Any, T]) -> T:
-        scope = asyncio.timeout(self._deadline.total_seconds())
+        scope = Deadline(self._deadline.total_seconds())
         try:
             async with scope:
                 return await call

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 import msgspec
 from hvac.api import system_backend  # type: ignore[import-untyped]  # hvac ships no types
 from paseport.clock import Clock
+from paseport.deadline import Deadline
 
 from paseport_shared.adapters.vault.answers import VaultFailed, VaultRefused
 from paseport_shared.adapters.vault.circuit_breaker import CircuitBreaker
@@ -134,7 +135,7 @@ class VaultAccess:
         attempts: int = _ATTEMPTS,
     ) -> _Answer:
         seconds = self._seconds if seconds is None else seconds
-        scope = asyncio.timeout(seconds)
+        scope = Deadline(seconds)
         try:
             async with scope:
                 return await self._repeat(request, answer, seconds, attempts)
