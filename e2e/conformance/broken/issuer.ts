@@ -15,7 +15,7 @@ import {
 	type JWTHeaderParameters
 } from 'jose';
 import { account, newClients, newProvider, newSigningKey, type Profile } from '../reference/provider';
-import { listen } from '../reference/serve';
+import { keptAliveMs, listen } from '../reference/serve';
 import type { Description } from '../support/description';
 import type { Breakage, Exchange, Reply } from './breakage';
 
@@ -51,6 +51,7 @@ export class BrokenIssuer {
 		const provider = newProvider(origin, profile, clients, key);
 		provider.proxy = true;
 		const inside = createServer(provider.callback()).listen(0, '127.0.0.1');
+		inside.keepAliveTimeout = keptAliveMs;
 		await once(inside, 'listening');
 		return new BrokenIssuer(outside, inside, key, {
 			provider: 'oidc-provider',

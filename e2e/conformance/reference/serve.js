@@ -11,6 +11,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { account, newClients, newProvider, newSigningKey } from './provider.js';
 
+/**
+ * Longer than a module waits: a server that closes an idle connection may do so while a request is on its way there,
+ * which `fetch` reports as a failure.
+ */
+export const keptAliveMs = 120_000;
 const python = fileURLToPath(new URL('../../../.venv/bin/python', import.meta.url));
 
 /**
@@ -34,6 +39,7 @@ export async function listen(folder) {
 		readFile(join(folder, 'localhost.key'))
 	]);
 	const server = createServer({ cert, key }).listen(0, '127.0.0.1');
+	server.keepAliveTimeout = keptAliveMs;
 	await once(server, 'listening');
 	const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
 	return { server, origin: `https://localhost:${port}` };

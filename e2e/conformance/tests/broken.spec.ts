@@ -1,4 +1,5 @@
 /** Every module fails where an issuer does what the module is there to notice, and passes on the same issuer otherwise. */
+import { inspect } from 'node:util';
 import { expect, test as base } from '@playwright/test';
 import { breakagesOf, brokenModules } from '../broken/table';
 import { BrokenIssuer } from '../broken/issuer';
@@ -53,7 +54,7 @@ for (const module of modules) {
 				const failure = await failureOf(async () => {
 					await module.run(await Session.open(issuer.description), shortWait);
 				});
-				expect(failure).toBeInstanceOf(Nonconformance);
+				expect(failure, inspect(failure)).toBeInstanceOf(Nonconformance);
 				expect(String(failure)).toMatch(breakage.noticed);
 			}
 		);
