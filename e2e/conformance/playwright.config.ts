@@ -11,8 +11,8 @@ export default defineConfig<object, Options>({
 	// Modules share nothing but the provider. Some of them wait for the time to pass, which costs no processor.
 	fullyParallel: true,
 	workers: 4,
-	// A module that passes at the second try hides a fault.
-	retries: 0,
+	// A module that passes at the second try hides a fault; only the machine excuses it (support/standstill.ts).
+	retries: 2,
 	forbidOnly: process.env['CI'] === 'true',
 	timeout: 60_000,
 	reporter: [['dot'], ['json', { outputFile: '../test-results/conformance.json' }]],

@@ -7,6 +7,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FullConfig } from '@playwright/test';
+import { watchTheMachine } from '../../support/standstill';
 import { readDescription } from '../support/description';
 import type { Profile } from './provider';
 import { makeCertificates, serve } from './serve';
@@ -16,7 +18,16 @@ const variables: Readonly<Record<Profile, string>> = {
 	narrow: 'PASEPORT_CONFORMANCE_NARROW'
 };
 
-export default async function start(): Promise<() => Promise<void>> {
+export default async function start({ projects }: FullConfig): Promise<() => Promise<void>> {
+	const watchNoMore = await watchTheMachine(join(projects[0]!.outputDir, 'machine'));
+	const stop = await startReference();
+	return async () => {
+		await stop();
+		watchNoMore();
+	};
+}
+
+async function startReference(): Promise<() => Promise<void>> {
 	const named = process.env['PASEPORT_CONFORMANCE'];
 	if (named) {
 		trust((await readDescription(named)).ca);

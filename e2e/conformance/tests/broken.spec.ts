@@ -1,6 +1,6 @@
 /** Every module fails where an issuer does what the module is there to notice, and passes on the same issuer otherwise. */
 import { inspect } from 'node:util';
-import { expect, test as base } from '@playwright/test';
+import { expect } from '@playwright/test';
 import { breakagesOf, brokenModules } from '../broken/table';
 import { BrokenIssuer } from '../broken/issuer';
 import { modules } from '../modules';
@@ -8,6 +8,7 @@ import { realWait, type Wait } from '../modules/module';
 import type { Profile } from '../reference/provider';
 import { Nonconformance } from '../support/check';
 import { Session } from '../support/session';
+import { base } from './suite';
 
 type Issuers = Readonly<Record<Profile, BrokenIssuer>>;
 

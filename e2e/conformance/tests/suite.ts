@@ -1,7 +1,12 @@
 /** What every test of the suite is given. */
-import { test as base } from '@playwright/test';
+import { test as playwright } from '@playwright/test';
+import { excusingStandstills } from '../../support/standstill';
 import { readDescription, type Description } from '../support/description';
 import { Session } from '../support/session';
+
+export const base = playwright.extend<{ standstills: void }>({
+	standstills: [async ({}, use, test) => excusingStandstills(test, () => use()), { auto: true, box: true }]
+});
 
 export interface Options {
 	/** The environment variable that names the provider's description. */
