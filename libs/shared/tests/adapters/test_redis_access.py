@@ -23,7 +23,7 @@ from paseport_shared.domain.models.refresh_token import Advance, Rotation
 from paseport_testkit.harness.redis import RedisNode
 from paseport_testkit.harness.waiting import wait_until
 from redis.exceptions import ResponseError
-from redis_support import node_settings, shut_out
+from redis_support import node_settings, shut_out, unhurried
 
 DEADLINE = 0.5
 SLACK = 0.3
@@ -239,7 +239,7 @@ async def test_what_was_under_way_when_the_connection_broke_is_not_sent_again(
     counter = f"paseport:{redis_namespace}counter"
     async with (
         LossyLink(redis_node) as link,
-        RedisAccess(replace(node_settings(redis_node), node=link.address)) as access,
+        RedisAccess(unhurried(replace(node_settings(redis_node), node=link.address))) as access,
     ):
         await access.send(("SET", counter, 0))
         link.loses_next = True

@@ -15,13 +15,15 @@ from typing import Final, Self
 NOTICED_SECONDS: Final = 0.05
 """An alarm that is late by less was only waiting for its turn."""
 SPARE_SECONDS: Final = 0.1
-"""How long what arrived meanwhile may take to be read."""
+"""How long what arrived meanwhile may take to be read, at least."""
+MOST_SPARE_SECONDS: Final = 1.0
+"""At most, after a standstill of seconds: a transaction that it interrupted has some more steps to go."""
 
 
 class Alarm:
-    """Calls ``ring`` at a moment of the loop's clock, or a little after a standstill that lasted beyond it.
+    """Calls ``ring`` at a moment of the loop's clock; after a standstill that lasted beyond it, as much later again.
 
-    Once: a loop that is always late puts nothing off for ever.
+    By 0.1 s at least and one second at most, and once: a loop that is always late puts nothing off for ever.
     """
 
     __slots__ = ("_loop", "_ring", "_timer")
@@ -38,7 +40,7 @@ class Alarm:
     def _due(self) -> None:
         now = self._loop.time()
         if now - self._timer.when() > NOTICED_SECONDS:
-            self._timer = self._loop.call_at(now + SPARE_SECONDS, self._ring)
+            self._timer = self._loop.call_at(now + _spare_seconds(now - self._timer.when()), self._ring)
         else:
             self._ring()
 
@@ -46,7 +48,7 @@ class Alarm:
 class Deadline:
     """``asyncio.timeout(seconds)`` for an answer of somebody else. Raises ``TimeoutError`` as that does.
 
-    After a standstill of this process that lasted beyond it, what arrived meanwhile has a tenth of a second to be read.
+    After a standstill of this process that lasted beyond it, there is some time to read what arrived meanwhile.
     """
 
     __slots__ = ("_alarm", "_limit", "_seconds")
@@ -73,3 +75,7 @@ class Deadline:
 
     def _end(self) -> None:
         self._limit.reschedule(asyncio.get_running_loop().time())
+
+
+def _spare_seconds(late_seconds: float) -> float:
+    return min(max(late_seconds, SPARE_SECONDS), MOST_SPARE_SECONDS)
