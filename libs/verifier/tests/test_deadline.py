@@ -101,10 +101,14 @@ async def test_who_is_cancelled_is_not_late() -> None:
 
 
 async def test_nothing_rings_after_the_block() -> None:
+    problems: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+
     async with Deadline(SHORT_SECONDS):
         pass
 
     await asyncio.sleep(2 * SHORT_SECONDS)
+    assert problems == []
 
 
 async def test_an_alarm_is_put_off_once_however_late_the_loop_is() -> None:
