@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
-from weakref import WeakKeyDictionary
+from types import FunctionType
+from typing import Any, Final
 
 import pytest
 from litestar import Litestar
 from litestar._signature import SignatureModel
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.utils.signature import ParsedSignature
 
 
@@ -29,9 +29,18 @@ def handlers_are_read_once() -> Iterator[None]:
         yield
 
 
+_MEDIA_TYPES: Final[dict[object, Any]] = {}
+
+
 def _register(handler: BaseRouteHandler, _: Litestar) -> None:
-    """What else Litestar does here it does when it is first asked."""
-    handler._validate_handler_function()
+    """What else Litestar does here it does when it is first asked. A function is validated once."""
+    if isinstance(handler, HTTPRouteHandler):
+        known = _identity(handler.fn), handler.media_type
+        if known not in _MEDIA_TYPES:
+            # What a function returns decides what it is sent as, unless the handler says so.
+            handler._validate_handler_function()
+            _MEDIA_TYPES[known] = handler.media_type
+        handler.media_type = _MEDIA_TYPES[known]
     handler.resolve_opts()
 
 
@@ -56,15 +65,23 @@ def _once_for_each_function(read: Callable[..., Any]) -> Callable[..., Any]:
 
     All apps here decode with the same functions, though each has objects of its own for some of them.
     """
-    made: WeakKeyDictionary[Callable[..., Any], list[tuple[Any, Any]]] = WeakKeyDictionary()
+    made: dict[object, list[tuple[Any, Any]]] = {}
 
     def remembered(*args: Any, **kwargs: Any) -> Any:
         fn, *others = args or (kwargs["fn"],)
-        given = (others, {name: value for name, value in kwargs.items() if name != "type_decoders"})
-        for known, result in made.setdefault(fn, []):
+        given = (others, {name: value for name, value in kwargs.items() if name not in ("fn", "type_decoders")})
+        results = made.setdefault(_identity(fn), [])
+        for known, result in results:
             if known == given:
                 return result
-        made[fn].append((given, read(*args, **kwargs)))
-        return made[fn][-1][1]
+        results.append((given, read(*args, **kwargs)))
+        return results[-1][1]
 
     return remembered
+
+
+def _identity(fn: Callable[..., Any]) -> object:
+    """Return what functions share that are one text: an app makes some of its handlers itself, and each anew."""
+    if not isinstance(fn, FunctionType) or fn.__defaults__ or fn.__kwdefaults__ or hasattr(fn, "__wrapped__"):
+        return fn
+    return fn.__module__, fn.__code__

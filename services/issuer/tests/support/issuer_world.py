@@ -6,6 +6,7 @@ import base64
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
@@ -252,7 +253,11 @@ class IssuerWorld:
             clock=self.clock,
             randomness=self.randomness,
         )
-        self.use: UseCases = wire(self.settings, self.adapters)
+
+    @cached_property
+    def use(self) -> UseCases:
+        """The use cases; those of the issuer, where one runs."""
+        return wire(self.settings, self.adapters)
 
     async def load_keys(self) -> None:
         """Let the issuer know its keys, as its process does before it serves."""
