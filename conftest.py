@@ -49,6 +49,7 @@ def authorities_are_read_once() -> Iterator[None]:
 _SERVICES: Final = frozenset(
     {
         "mariadb",
+        "paseport_issuer",
         "partitionable_redis",
         "redis_cluster",
         "redis_node",

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 from paseport.deadline import Alarm, Deadline
+from standstill import stand_still
 
 SHORT_SECONDS = 0.05
 STANDSTILL_SECONDS = 0.3
-
-
-def stand_still(seconds: float = STANDSTILL_SECONDS) -> None:
-    """Let nothing of this process run."""
-    time.sleep(seconds)
 
 
 async def some_turns() -> None:
@@ -47,7 +43,7 @@ async def test_an_answer_that_arrived_while_the_process_stood_still_is_in_time(s
         reading = asyncio.ensure_future(somebody.reader.readexactly(6))
         await asyncio.sleep(0)
         somebody.other_end.send(b"answer")
-        stand_still()
+        stand_still(STANDSTILL_SECONDS)
         answer = await reading
 
     assert answer == b"answer"
@@ -55,7 +51,7 @@ async def test_an_answer_that_arrived_while_the_process_stood_still_is_in_time(s
 
 async def test_who_is_silent_is_late_after_a_standstill_too(somebody: Somebody) -> None:
     async def read() -> bytes:
-        stand_still()
+        stand_still(STANDSTILL_SECONDS)
         return await somebody.reader.readexactly(6)
 
     began = time.monotonic()
@@ -115,7 +111,7 @@ async def test_an_alarm_is_put_off_once_however_late_the_loop_is() -> None:
     loop, rang = asyncio.get_running_loop(), asyncio.Event()
     Alarm(loop, loop.time(), rang.set)
 
-    stand_still()
+    stand_still(STANDSTILL_SECONDS)
     await some_turns()
     assert not rang.is_set()
     stand_still(2 * STANDSTILL_SECONDS)
@@ -126,7 +122,7 @@ async def test_an_alarm_is_put_off_once_however_late_the_loop_is() -> None:
 async def test_an_alarm_that_is_cancelled_while_it_is_put_off_does_not_ring() -> None:
     loop, rang = asyncio.get_running_loop(), asyncio.Event()
     alarm = Alarm(loop, loop.time(), rang.set)
-    stand_still()
+    stand_still(STANDSTILL_SECONDS)
     await some_turns()
 
     alarm.cancel()

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -6,13 +7,14 @@ from datetime import datetime
 import pytest
 from contracts.revocation_feed import a_revocation
 from paseport.feed import RevocationFeed
-from paseport.follow_revocations import HEARTBEAT_SECONDS, FollowRevocations
+from paseport.follow_revocations import ANSWER_SECONDS, HEARTBEAT_SECONDS, FollowRevocations
 from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot, Revocation, RevocationKind
 from paseport.revocation_list import STALE_AFTER_SECONDS, RevocationList
 from paseport_shared.adapters.memory.clock import START, ManualClock
 from paseport_shared.adapters.memory.outage import MemoryOutage
 from paseport_shared.adapters.memory.revocation_feed import MemoryRevocationFeed
 from paseport_shared.domain.errors import Unavailable
+from standstill import stand_still
 
 PATIENCE_SECONDS = 10
 """How long a test waits for what must happen at once before it fails."""
@@ -338,6 +340,26 @@ async def test_a_feed_that_hangs_is_given_up_for_the_next_one(
         await follow.step(0)
 
     assert follow.following == 1
+
+
+async def test_a_feed_that_answered_while_the_process_stood_still_is_heard(
+    second: MemoryRevocationFeed, copy: WatchedList, clock: ManualClock
+) -> None:
+    """FA-07: a collection of garbage, a machine that is not served: half a second passes, and the answer is there."""
+
+    class AnsweringMeanwhile(Relay):
+        async def snapshot(self, now: datetime) -> FeedSnapshot:
+            answer = asyncio.create_task(asyncio.to_thread(time.sleep, ANSWER_SECONDS / 2))
+            await asyncio.sleep(0)
+            stand_still(ANSWER_SECONDS * 1.5)
+            await answer
+            return await super().snapshot(now)
+
+    feeds = [(AnsweringMeanwhile(second), HEARTBEAT_SECONDS)]
+
+    await FollowRevocations(feeds, copy, clock).step(0)
+
+    assert copy.position is not None
 
 
 # --- running ----------------------------------------------------------------------------------------------------------

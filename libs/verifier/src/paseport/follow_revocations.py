@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
 from paseport.clock import Clock
+from paseport.deadline import Deadline
 from paseport.errors import Unavailable
 from paseport.feed import FeedGap, RevocationFeed
 from paseport.revocation import FeedPosition, FeedSnapshot
@@ -113,7 +114,7 @@ _Answer = TypeVar("_Answer")
 
 async def _in_time(answer: Awaitable[_Answer], wait_seconds: float = 0.0) -> _Answer:
     try:
-        async with asyncio.timeout(wait_seconds + ANSWER_SECONDS):
+        async with Deadline(wait_seconds + ANSWER_SECONDS):
             return await answer
     except TimeoutError as error:
         raise Unavailable("the revocation feed did not answer in time") from error

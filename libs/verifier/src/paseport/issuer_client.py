@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 import ssl
@@ -15,6 +14,7 @@ from urllib.parse import quote_plus
 import httpx
 import msgspec
 
+from paseport.deadline import Deadline
 from paseport.errors import Unavailable
 from paseport.secret import Secret
 
@@ -38,9 +38,10 @@ def open_http_client(
 ) -> httpx.AsyncClient:
     """Return a client for the issuer at ``base_url``; its owner closes it.
 
-    Bounded in connections and time. It follows no redirect and takes no proxy from the environment: the credential goes
-    to the issuer and nowhere else. Whom to trust may come from there (``SSL_CERT_FILE``, ``SSL_CERT_DIR``, as for
-    OpenSSL), or with ``ssl_context``. One process passes a ``transport`` that calls the issuer's app directly.
+    Bounded in connections; whoever asks has a ``Deadline``. It follows no redirect and takes no proxy from the
+    environment: the credential goes to the issuer and nowhere else. Whom to trust may come from there
+    (``SSL_CERT_FILE``, ``SSL_CERT_DIR``, as for OpenSSL), or with ``ssl_context``. One process passes a ``transport``
+    that calls the issuer's app directly.
     """
     # Made here: without `trust_env` httpx would not look at these two either. A transport has its own, or needs none.
     tls = True if transport is not None else ssl_context or httpx.create_ssl_context()
@@ -48,7 +49,9 @@ def open_http_client(
         base_url=base_url,
         transport=transport,
         verify=tls,
-        timeout=DEADLINE_SECONDS,
+        # Its own timeouts count each read anew: an answer that drips would never be late, and one that waited while
+        # this process stood still would be.
+        timeout=httpx.Timeout(None),
         limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
         follow_redirects=False,
         trust_env=False,
@@ -125,12 +128,9 @@ class IssuerClient:
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            # The client's own timeouts count each read anew: an answer that drips would never be late.
             async with (
-                asyncio.timeout(deadline_seconds),
-                self._client.stream(
-                    method, path, params=params, content=body, headers=headers, timeout=deadline_seconds
-                ) as response,
+                Deadline(deadline_seconds),
+                self._client.stream(method, path, params=params, content=body, headers=headers) as response,
             ):
                 answer = Answer(response.status_code, await _read_bounded(response))
         except Unavailable:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from paseport.deadline import Deadline
 from paseport.errors import InvalidKeyDocument, InvalidToken, Unavailable
 from paseport.paserk import decode_public_key, encode_public_key, public_key_id
 from paseport.rfc3339 import format_time, parse_time
@@ -276,7 +277,7 @@ class RemoteKeySet:
 
     async def _refetch(self, started_at: float) -> None:
         try:
-            async with asyncio.timeout(self._fetch_deadline.total_seconds()):
+            async with Deadline(self._fetch_deadline.total_seconds()):
                 document, max_age = await self._fetch()
             keys = parse_key_document(document)
         # Whatever a transport raises, the keys in hand stay as good as they were.

@@ -11,6 +11,7 @@ import structlog
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, UnsetType
+from paseport.deadline import Deadline
 
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.service_reading import Part
@@ -85,7 +86,7 @@ def _shown(part: Part) -> PartResponse:
 
 async def _check(name: str, check: Check) -> Part:
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with Deadline(CHECK_SECONDS):
             await check()
     except TimeoutError:
         return Part(name, is_up=False, detail=f"Did not answer within {CHECK_SECONDS:g} s.")

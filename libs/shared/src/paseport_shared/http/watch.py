@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
+from paseport.deadline import Deadline
 from paseport.feed import RevocationFeed
 from paseport.follow_revocations import FollowRevocations
 from paseport.revocation import FeedChange, FeedPosition, FeedSnapshot
@@ -65,7 +66,7 @@ def reasons_of(checks: Mapping[str, Check]) -> ReadParts:
 
 async def _look(name: str, check: Check) -> Part:
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with Deadline(CHECK_SECONDS):
             await check()
     except TimeoutError:
         return Part(name, is_up=False, detail=f"no answer within {CHECK_SECONDS:g} s")

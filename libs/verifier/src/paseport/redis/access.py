@@ -222,7 +222,7 @@ class RedisAccess:
         if self._places.locked():
             self._waiting += 1
             try:
-                async with asyncio.timeout(self._settings.deadline_seconds):
+                async with Deadline(self._settings.deadline_seconds):
                     await self._places.acquire()
             except TimeoutError as error:
                 raise Overloaded("too many callers wait for Redis") from error

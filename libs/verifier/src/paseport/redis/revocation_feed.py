@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from paseport.deadline import Deadline
 from paseport.errors import Unavailable
 from paseport.feed import FeedGap
 from paseport.redis.access import RedisAccess
@@ -58,7 +59,7 @@ class RedisRevocationFeed:
         end = asyncio.get_running_loop().time() + wait_seconds
         try:
             # One deadline beyond the wait for all of it: a verifier that was cut off has to notice in time.
-            async with asyncio.timeout_at(end + self._access.deadline_seconds):
+            async with Deadline(wait_seconds + self._access.deadline_seconds):
                 changes = await self._at_hand(position)
                 left = end - asyncio.get_running_loop().time()
                 if changes or left <= 0:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from paseport.clock import Clock
+from paseport.deadline import Deadline
 from paseport.revocation_list import FeedState, RevocationList
 from paseport_shared.domain.errors import Unavailable
 from paseport_shared.domain.models.service_reading import Part, Pool, ServiceReading
@@ -122,7 +123,7 @@ class ObserveSystem:
 
     async def _look_at(self, name: ServiceName, monitor: ServiceMonitor) -> ServiceView:
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with Deadline(DEADLINE_SECONDS):
                 reading = await monitor.read()
         except (Unavailable, TimeoutError):
             return ServiceView(name, ServiceStatus.DOWN)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
 from paseport.clock import Clock
+from paseport.deadline import Deadline
 
 from paseport_shared.domain.errors import ProviderUnavailable
 
@@ -106,7 +107,7 @@ class Fetched(Generic[Document]):
     async def _run(self) -> Document:
         number = self._begun
         try:
-            async with asyncio.timeout(self._deadline_seconds):
+            async with Deadline(self._deadline_seconds):
                 document = await self._fetch()
         except TimeoutError as error:
             raise ProviderUnavailable(f"no answer within {self._deadline_seconds} s") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -12,6 +11,7 @@ from uuid import UUID
 from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped]  # Authlib ships no types
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri  # type: ignore[import-untyped]  # as above
 from paseport.clock import Clock
+from paseport.deadline import Deadline
 from paseport.secret import Secret
 
 from paseport_shared.adapters.oidc import access_token, id_token, logout_token
@@ -163,7 +163,7 @@ class OidcUpstreamProviders:
         """
         check = ConnectionCheck(self._new_upstream(provider), provider, secret, redirect_uri)
         try:
-            async with asyncio.timeout(self._deadline_seconds):
+            async with Deadline(self._deadline_seconds):
                 await check.run()
         except TimeoutError:
             check.give_up(self._deadline_seconds)
@@ -228,7 +228,7 @@ class OidcUpstreamProviders:
         With ``refusals`` an ``OutboundRefused`` stays what it is.
         """
         try:
-            async with asyncio.timeout(self._deadline_seconds):
+            async with Deadline(self._deadline_seconds):
                 yield
         except ProviderUnavailable:
             raise

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import h11
 import msgspec
+from paseport.deadline import Deadline
 
 from paseport_shared.adapters.outbound.address_rules import why_not_public
 from paseport_shared.adapters.outbound.exchange import exchange
@@ -106,7 +107,7 @@ class GuardedHttpClient:
         # Paths and queries may hold what is secret: what is logged names the target alone.
         call = f"{method} to {parsed.target}"
         try:
-            async with asyncio.timeout(self._deadline_seconds):
+            async with Deadline(self._deadline_seconds):
                 await self._take_place()
                 try:
                     return await self._exchange(parsed.target, request, body)
@@ -170,7 +171,7 @@ class GuardedHttpClient:
         failure: OSError | None = None
         for address in addresses:
             try:
-                async with asyncio.timeout(self._deadline_seconds / len(addresses)):
+                async with Deadline(self._deadline_seconds / len(addresses)):
                     return await self._connect(
                         str(address), target.port, ssl=self._tls, server_hostname=target.host, limit=_READ_AHEAD_BYTES
                     )

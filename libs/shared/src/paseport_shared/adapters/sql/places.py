@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from paseport.deadline import Deadline
+
 from paseport_shared.domain.errors import Overloaded
 
 
@@ -47,7 +49,7 @@ class Places:
             raise Overloaded("every connection to the record is busy and the queue is full")
         self._waiting += 1
         try:
-            async with asyncio.timeout(self._patience.total_seconds()):
+            async with Deadline(self._patience.total_seconds()):
                 await self._free.acquire()
         except TimeoutError as error:
             raise Overloaded("no connection to the record came free") from error

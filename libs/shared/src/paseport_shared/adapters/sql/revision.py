@@ -5,13 +5,13 @@ Known here without the tool that makes them: a service that only looks should no
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
 import sqlalchemy as sa
+from paseport.deadline import Deadline
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -71,7 +71,7 @@ def revision_of(connection: Connection) -> str | None:
 async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Hand over a connection to a server that can serve. Raises ``WrongServer`` and ``Unavailable``."""
     try:
-        async with asyncio.timeout(_ANSWER_WITHIN.total_seconds()):
+        async with Deadline(_ANSWER_WITHIN.total_seconds()):
             connection = await engine.connect()
     except TimeoutError as error:
         raise Unavailable("the record did not answer in time") from error
