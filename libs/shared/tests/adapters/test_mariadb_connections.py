@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -65,6 +65,30 @@ async def test_who_is_cancelled_in_the_middle_of_an_answer_leaves_it_to_nobody_e
         assert await record.transact(lambda transaction, number=number: ask(transaction, f"SELECT {number}")) == number
 
     assert (record.in_use, checked_out(single)) == (0, 0)
+
+
+async def test_who_is_cancelled_in_the_moment_a_connection_is_made_does_not_go_on(
+    single: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FT-16: a deadline that nobody hears of ends nothing, and somebody waits for as long as locks are held."""
+    record, wait_for = SqlRecord(single), asyncio.wait_for
+
+    async def until_made(connecting: Coroutine[Any, Any, Any], **limits: float) -> Any:
+        async def make() -> Any:
+            made = await connecting
+            caller.cancel()
+            return made
+
+        return await wait_for(make(), **limits)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "wait_for", until_made)
+        caller = asyncio.create_task(record.transact(lambda transaction: ask(transaction, "SELECT 1")))
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+
+    assert (record.in_use, checked_out(single)) == (0, 0)
+    assert await record.transact(lambda transaction: ask(transaction, "SELECT 2")) == 2
 
 
 async def test_a_caller_who_goes_away_at_any_moment_leaves_all_or_nothing(

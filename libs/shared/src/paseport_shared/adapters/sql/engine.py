@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from contextlib import suppress
@@ -147,12 +148,24 @@ def _create_mariadb_engine(
 
 
 async def _connect(**arguments: Any) -> asyncmy.Connection:
+    cancelled_before = _times_cancelled()
     try:
-        return await asyncmy.connect(**arguments)
+        connection = await asyncmy.connect(**arguments)
     except (MySQLError, OSError):
         raise
     except Exception as error:  # where a server hangs up early, the driver trips, and not over an error of its own
         raise OperationalError(CR_SERVER_LOST, "the server did not say hello") from error
+    # The driver connects within `asyncio.wait_for`, which up to Python 3.11 returns where it is cancelled in the moment
+    # in which it succeeds (CPython gh-86296). A deadline would be over then, and nobody would ever hear of it.
+    if _times_cancelled() > cancelled_before:
+        connection.close()
+        raise asyncio.CancelledError
+    return connection
+
+
+def _times_cancelled() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def _session_settings(lock_timeout: timedelta, statement_timeout: timedelta | None) -> str:
