@@ -29,18 +29,18 @@ def handlers_are_read_once() -> Iterator[None]:
         yield
 
 
-_MEDIA_TYPES: Final[dict[object, Any]] = {}
+_VALIDATED: Final[dict[object, tuple[Any, ParsedSignature]]] = {}
 
 
 def _register(handler: BaseRouteHandler, _: Litestar) -> None:
     """What else Litestar does here it does when it is first asked. A function is validated once."""
     if isinstance(handler, HTTPRouteHandler):
         known = _identity(handler.fn), handler.media_type
-        if known not in _MEDIA_TYPES:
-            # What a function returns decides what it is sent as, unless the handler says so.
+        if known not in _VALIDATED:
             handler._validate_handler_function()
-            _MEDIA_TYPES[known] = handler.media_type
-        handler.media_type = _MEDIA_TYPES[known]
+            _VALIDATED[known] = handler.media_type, handler.parsed_fn_signature
+        # What it finds out on the way.
+        handler.media_type, handler._parsed_fn_signature = _VALIDATED[known]
     handler.resolve_opts()
 
 
