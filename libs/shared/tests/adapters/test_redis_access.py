@@ -219,15 +219,22 @@ class LossyLink:
 
     async def _connected(self, near: asyncio.StreamReader, to_near: asyncio.StreamWriter) -> None:
         far, to_far = await asyncio.open_connection(*self._node.address)
-        try:
+
+        async def carry_requests() -> None:
             while request := await near.read(65536):
                 to_far.write(request)
-                answer = await far.read(65536)
+            to_far.close()
+
+        carrying = asyncio.create_task(carry_requests())
+        try:
+            # Answers to one request may come apart.
+            while answer := await far.read(65536):
                 if self.loses_next:
                     self.loses_next = False
-                    return
+                    break
                 to_near.write(answer)
         finally:
+            carrying.cancel()
             to_far.close()
             to_near.close()
 
