@@ -40,7 +40,7 @@ stack: $(PYTHON_READY) $(SPA_BUILT) services ## Serve the production topology on
 	@$(BIN)/python -m paseport_testkit.stack $(ARGS)
 
 test: setup services ## Run every check and test below, then print a summary
-	@MAKE="$(MAKE)" tools/run-tests.sh lint test-unit+types+contracts test-http+test-frontend test-drills+conformance e2e
+	@MAKE="$(MAKE)" tools/run-tests.sh lint test-unit test-http test-drills+types+contracts+test-frontend+conformance e2e
 
 lint: $(PYTHON_READY) ## Style, formatting, lock files, OpenAPI documents, the table of abuse cases
 	$(BIN)/ruff check .
