@@ -24,6 +24,7 @@ from paseport_testkit.harness.redis import RedisNode
 from paseport_testkit.harness.waiting import wait_until
 from redis.exceptions import ResponseError
 from redis_support import node_settings, shut_out, unhurried
+from standstill import stand_still
 
 DEADLINE = 0.5
 SLACK = 0.3
@@ -199,6 +200,21 @@ async def test_a_script_that_ran_without_an_answer_is_not_run_again(
 
     wait_until("the script ended", lambda: what_keeps(redis_node), 10)
     assert await access.send(("GET", counter)) == [b"1"]
+
+
+@pytest.mark.parametrize("turns", [1, 3, 6, 10])
+async def test_a_node_is_not_late_because_this_process_stood_still_while_it_connected(
+    redis_node: RedisNode, turns: int
+) -> None:
+    async with RedisAccess(replace(node_settings(redis_node), deadline_seconds=0.3, wait_milliseconds=100)) as access:
+        asking = asyncio.create_task(access.send(("PING",)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        assert not asking.done()
+
+        stand_still(0.6)
+
+        assert await asking == [b"PONG"]
 
 
 class LossyLink:

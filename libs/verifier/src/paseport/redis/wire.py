@@ -106,9 +106,10 @@ def _connection(
         "protocol": 2,
         "driver_info": None,
         "retry": Retry(NoBackoff(), 0),
-        # Deadlines are set around whole exchanges, not around each read: an answer that drips would never be late.
+        # Deadlines are set around connecting and whole exchanges, not around each read: an answer that drips would
+        # never be late, and one that waited while this process stood still would be.
         "socket_timeout": None,
-        "socket_connect_timeout": settings.deadline_seconds,
+        "socket_connect_timeout": None,
     }
     if not settings.tls:
         return Connection(**options)
