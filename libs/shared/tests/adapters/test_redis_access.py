@@ -159,7 +159,7 @@ async def test_what_the_node_answered_while_this_process_stood_still_is_in_time(
         alone = asyncio.create_task(access.read_alone(("GET", "paseport:k")))
         await asyncio.wait([shared, alone], timeout=0.1)
 
-    time.sleep(DEADLINE)  # noqa: ASYNC251 - the whole process
+    stand_still(DEADLINE)
 
     assert abs(await shared - datetime.now(UTC)) < 5 * SECOND
     assert await alone is None

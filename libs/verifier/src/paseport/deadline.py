@@ -57,7 +57,7 @@ class Deadline:
         self._seconds = seconds
 
     async def __aenter__(self) -> Self:
-        self._limit = asyncio.timeout(None)
+        self._limit = asyncio.timeout(None)  # noqa: TID251 - what it is made of
         await self._limit.__aenter__()
         loop = asyncio.get_running_loop()
         self._alarm = Alarm(loop, loop.time() + self._seconds, self._end)

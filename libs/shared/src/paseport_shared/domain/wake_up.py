@@ -19,7 +19,7 @@ class WakeUp:
     async def wait(self, seconds: float) -> bool:
         """Return True when woken, False after ``seconds``."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds):  # noqa: TID251 - a pause
                 await self._event.wait()
         except TimeoutError:
             return False

@@ -97,7 +97,7 @@ class KeepSigningKeys(Listener):
         """Keep the copy current until cancelled."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._refresh_seconds if self._is_current else RETRY_SECONDS):
+                async with asyncio.timeout(self._refresh_seconds if self._is_current else RETRY_SECONDS):  # noqa: TID251 - a pause
                     await self._look_now.wait()
             self._look_now.clear()
             with suppress(Unavailable):

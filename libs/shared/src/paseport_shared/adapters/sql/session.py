@@ -217,5 +217,5 @@ async def _clean(connection: AsyncConnection) -> None:
     that finds its connection gone has nothing left to roll back.
     """
     with suppress(DBAPIError, TimeoutError):
-        async with asyncio.timeout(_CLEANING_TIMEOUT.total_seconds()):
+        async with asyncio.timeout(_CLEANING_TIMEOUT.total_seconds()):  # noqa: TID251 - nobody waits
             await connection.close()

@@ -138,7 +138,7 @@ class TokenKeeper:
                 _log.warning("the Vault token is not renewed: %s", problem)
             last_problem = problem
             with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(seconds):  # noqa: TID251 - a pause
                     await self._changed.wait()
 
     async def renew_if_due(self) -> None:
