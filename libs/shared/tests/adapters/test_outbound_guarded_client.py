@@ -102,7 +102,9 @@ class Server:
         except (OSError, asyncio.IncompleteReadError):
             pass  # the client has gone
         finally:
-            writer.transport.abort()
+            # In CPython 3.11.2 a TLS connection that was closed can no longer be aborted.
+            if not writer.is_closing():
+                writer.transport.abort()
             self.open -= 1
             self.closed.set()
 

@@ -64,7 +64,7 @@ class _End(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.other: _End | None = None
-        self.on_connected: Callable[[_End], None] | None = None
+        self.on_connected: Callable[[_End], object] | None = None
         self.on_lost: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -155,7 +155,9 @@ class Switchboard:
 
     def _accepting(self, target: Target) -> _End:
         near = _End()
-        near.on_connected = lambda end: self._accepted(end, target)
+        # A moment later: who is told not to read while it is made reads all the same (CPython gh-103607, up to 3.11.3).
+        loop = asyncio.get_running_loop()
+        near.on_connected = lambda end: loop.call_soon(self._accepted, end, target)
         return near
 
     def _accepted(self, near: _End, target: Target) -> None:
