@@ -15,7 +15,7 @@ install_hint() {
 is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 # Whether it was compiled with profile-guided optimisation. One that was not, as pyenv compiles them unless told otherwise,
-# takes half as long again for everything. Debian and Ubuntu optimise theirs without saying so in its configuration.
+# takes up to half as long again. Debian and Ubuntu optimise theirs without saying so in its configuration.
 is_optimised() {
     "$1" -c 'import sys, sysconfig
 said = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
@@ -48,15 +48,14 @@ find_python() {
 python=$(find_python)
 
 if ! is_new_enough .venv/bin/python; then
-    is_optimised "$python" || say "$python was compiled without optimisation: everything takes half as long again"
-    if command -v uv >/dev/null; then
-        say "Making .venv with $("$python" --version)"
-        uv venv --quiet --clear --python "$python" .venv
-    elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        # Debian splits these modules off; the error of `python -m venv` is longer and leaves half a folder behind.
+    # Debian splits these modules off; the error of `python -m venv` is longer and leaves half a folder behind.
+    can_make_environments "$python" ||
         die "$python cannot make virtual environments. Install the missing part: sudo apt-get install -y python3-venv"
+    is_optimised "$python" || say "$python was compiled without optimisation: Paseport runs, but slower"
+    say "Making .venv with $("$python" --version)"
+    if command -v uv >/dev/null; then
+        uv venv --quiet --clear --python "$python" .venv
     else
-        say "Making .venv with $("$python" --version)"
         "$python" -m venv --clear .venv
     fi
 fi

@@ -96,8 +96,9 @@ class KeepSigningKeys(Listener):
     async def __call__(self) -> None:
         """Keep the copy current until cancelled."""
         while True:
+            seconds = self._refresh_seconds if self._is_current else RETRY_SECONDS
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._refresh_seconds if self._is_current else RETRY_SECONDS):  # noqa: TID251 - a pause
+                async with asyncio.timeout(seconds):  # noqa: TID251 - a pause
                     await self._look_now.wait()
             self._look_now.clear()
             with suppress(Unavailable):
